@@ -1,0 +1,2 @@
+/** Scales, ladders and nested visual tokens. */
+package io.m3j.core;

@@ -1,0 +1,2 @@
+/** The decoder, its tokenizer and prompts, and the facade {@code M3Model}. */
+package io.m3j.llm;
