@@ -1,0 +1,67 @@
+package io.m3j.core.torch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.m3j.core.Ladder;
+import io.m3j.core.Scale;
+import io.m3j.core.weights.ElementType;
+import io.m3j.core.weights.StoredTensor;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class KernelsTest {
+
+    private static Kernels kernels;
+
+    @BeforeAll
+    static void load() {
+        kernels = Kernels.load(Device.cpu());
+    }
+
+    @AfterAll
+    static void close() {
+        kernels.close();
+    }
+
+    @Test
+    void bfloat16BytesAreReadWhereTheyLieAndConvertedExactly() {
+        ByteBuffer bytes = ByteBuffer.allocateDirect(6).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.putShort((short) 0x3f80).putShort((short) 0xc040).putShort((short) 0x3e80).flip();
+        StoredTensor stored = new StoredTensor("t", ElementType.BFLOAT16, new Shape(3), bytes);
+        try (NDManager manager = kernels.newManager()) {
+            NDArray in = kernels.load(manager, stored, Precision.BFLOAT16);
+            assertThat(kernels.toFloat32(manager, in).toFloatArray())
+                    .containsExactly(1f, -3f, 0.25f);
+            bytes.putShort(0, (short) 0x4000);
+            assertThat(kernels.toFloat32(manager, in).toFloatArray())
+                    .as("the array lies over the bytes themselves")
+                    .containsExactly(2f, -3f, 0.25f);
+            NDArray wide = kernels.load(manager, stored, Precision.FLOAT32);
+            assertThat(wide.toFloatArray()).containsExactly(2f, -3f, 0.25f);
+        }
+    }
+
+    @Test
+    void averagePoolingTakesTheMeanOfEachCell() {
+        try (NDManager manager = kernels.newManager()) {
+            NDArray tokens = manager.arange(16f).reshape(1, 16, 1);
+            NDArray pooled = kernels.poolAverage(manager, tokens, Ladder.ofGrid(4), Scale.of(4));
+            assertThat(pooled.toFloatArray()).containsExactly(2.5f, 4.5f, 10.5f, 12.5f);
+            assertThat(
+                            kernels.poolSpatial(manager, tokens, Ladder.ofGrid(4), Scale.of(4))
+                                    .toFloatArray())
+                    .containsExactly(0f, 2f, 8f, 10f);
+            assertThat(
+                            kernels.poolSequential(manager, tokens, Ladder.ofGrid(4), Scale.of(4))
+                                    .toFloatArray())
+                    .containsExactly(0f, 1f, 2f, 3f);
+        }
+    }
+}
