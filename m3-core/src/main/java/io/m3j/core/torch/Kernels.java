@@ -170,6 +170,17 @@ public final class Kernels implements AutoCloseable {
 
     /**
      * @param owner owns the result
+     * @param table [R, …]
+     * @param start the first row wanted
+     * @param end the row behind the last one wanted
+     * @return [end − start, …], a view of the table
+     */
+    public NDArray rows(NDManager owner, NDArray table, int start, int end) {
+        return program.call(owner, "rows", table, start, end);
+    }
+
+    /**
+     * @param owner owns the result
      * @param parts arrays of one type that agree in all other dimensions
      * @param dimension the dimension to join
      * @return the parts behind one another
@@ -250,6 +261,29 @@ public final class Kernels implements AutoCloseable {
     }
 
     /**
+     * @param owner owns the result
+     * @param x the last hidden state [T, 1 + N, D]
+     * @param norm [D]
+     * @param normBias [D]
+     * @param epsilon of the norm
+     * @return the class token, normed [T, D]
+     */
+    public NDArray clipPool(
+            NDManager owner, NDArray x, NDArray norm, NDArray normBias, double epsilon) {
+        return program.call(owner, "clip_pool", x, norm, normBias, epsilon);
+    }
+
+    /**
+     * @param owner owns the result
+     * @param pooled [T, D]
+     * @param projection [P, D]
+     * @return [T, P]
+     */
+    public NDArray clipProject(NDManager owner, NDArray pooled, NDArray projection) {
+        return program.call(owner, "clip_project", pooled, projection);
+    }
+
+    /**
      * LLaVA's projector.
      *
      * @param owner owns the result
@@ -325,8 +359,8 @@ public final class Kernels implements AutoCloseable {
      * @param owner owns the result
      * @param x [B, L, D]
      * @param weights norm, q, k, v, o, and the biases of q, k, v, o (empty where there is none)
-     * @param cosines [capacity, E]
-     * @param sines [capacity, E]
+     * @param cosines [L, E] of the positions of x
+     * @param sines [L, E] likewise
      * @param keys [B, G, capacity, E]
      * @param values [B, G, capacity, E]
      * @param heads query heads, a multiple of G

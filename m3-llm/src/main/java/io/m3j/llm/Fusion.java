@@ -1,0 +1,137 @@
+package io.m3j.llm;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.m3j.core.M3Exception;
+import io.m3j.core.Scale;
+import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.Precision;
+import io.m3j.vision.EncodedImage;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Puts the visual tokens where the prompt has its image slots: ids with slots → embeddings.
+ *
+ * <p>A slot is the id −200, or the image token of a checkpoint in Hugging Face's layout; one slot
+ * stands for one whole picture at any scale.
+ */
+final class Fusion {
+
+    /** LLaVA's image placeholder ({@code IMAGE_TOKEN_INDEX}). */
+    static final long IMAGE_SLOT = -200;
+
+    private final Kernels kernels;
+    private final Decoder decoder;
+    private final Precision precision;
+    private final long imageToken;
+
+    /**
+     * @param kernels to join arrays with
+     * @param decoder embeds the text
+     * @param precision the type that the decoder computes in
+     * @param imageToken the second id that means a slot; {@link #IMAGE_SLOT} if there is none
+     */
+    Fusion(Kernels kernels, Decoder decoder, Precision precision, long imageToken) {
+        this.kernels = kernels;
+        this.decoder = decoder;
+        this.precision = precision;
+        this.imageToken = imageToken;
+    }
+
+    /**
+     * Checks a prompt and counts its positions, without touching native memory.
+     *
+     * @param images one for each slot, in the order of the slots
+     * @param ids the prompt
+     * @param scale of every image
+     * @return positions that the fused prompt takes
+     * @throws M3Exception if slots and images differ in number, or an id is not in the vocabulary
+     */
+    int length(List<EncodedImage> images, long[] ids, Scale scale) {
+        int slots = 0;
+        int vocabulary = decoder.config().vocabularySize();
+        for (int i = 0; i < ids.length; i++) {
+            if (isSlot(ids[i])) {
+                slots++;
+            } else if (ids[i] < 0 || ids[i] >= vocabulary) {
+                throw new M3Exception(
+                        "prompt id "
+                                + ids[i]
+                                + " at position "
+                                + i
+                                + ": expected 0 to "
+                                + (vocabulary - 1)
+                                + ", or "
+                                + IMAGE_SLOT
+                                + " for an image");
+            }
+        }
+        if (slots != images.size()) {
+            throw new M3Exception(
+                    "prompt: "
+                            + slots
+                            + " image slots for "
+                            + images.size()
+                            + " images; write one slot (<image>, or the id "
+                            + IMAGE_SLOT
+                            + ") for each image, whatever its scale");
+        }
+        long positions = (long) ids.length - slots;
+        for (EncodedImage image : images) {
+            positions += image.tokenCount(scale);
+        }
+        if (positions == 0) {
+            throw new M3Exception("prompt: expected at least one id, found none");
+        }
+        return Math.toIntExact(positions);
+    }
+
+    /**
+     * @param owner owns the result
+     * @param images one for each slot, in the order of the slots
+     * @param ids a prompt that {@link #length} has checked
+     * @param scale of every image
+     * @return [1, L, D] in the decoder's precision
+     */
+    NDArray fuse(NDManager owner, List<EncodedImage> images, long[] ids, Scale scale) {
+        try (NDManager scope = owner.newSubManager()) {
+            List<NDArray> parts = new ArrayList<>(); // each [positions, D]
+            int image = 0;
+            int textStart = 0;
+            for (int i = 0; i <= ids.length; i++) {
+                if (i < ids.length && !isSlot(ids[i])) {
+                    continue;
+                }
+                if (i > textStart) {
+                    parts.add(decoder.embed(scope, Arrays.copyOfRange(ids, textStart, i)));
+                }
+                if (i < ids.length) {
+                    parts.add(visual(scope, images.get(image++), scale));
+                }
+                textStart = i + 1;
+            }
+            NDArray joined = kernels.concatenate(scope, parts, 0); // [L, D]
+            NDArray batch = joined.expandDims(0); //                  [1, L, D]
+            batch.attach(owner);
+            return batch;
+        }
+    }
+
+    /** [tiles, s, D] → [tiles · s, D], in the decoder's precision. */
+    private NDArray visual(NDManager scope, EncodedImage image, Scale scale) {
+        return image.during(
+                () -> {
+                    NDArray tokens = image.at(scale);
+                    // Views hang on the manager of their source: theirs is the image's, not ours.
+                    NDArray own = kernels.convert(scope, tokens, Precision.FLOAT32);
+                    NDArray flat = own.reshape(-1, tokens.getShape().get(2));
+                    return kernels.convert(scope, flat, precision);
+                });
+    }
+
+    private boolean isSlot(long id) {
+        return id == IMAGE_SLOT || id == imageToken;
+    }
+}

@@ -1,0 +1,104 @@
+package io.m3j.llm;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.m3j.core.M3Exception;
+import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.Precision;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Keys and values of the positions that a decoder has read, allocated once for the longest sequence
+ * of a request and written in place.
+ *
+ * <p>Owns native memory: whoever makes it closes it. For one thread at a time.
+ */
+final class KvCache implements AutoCloseable {
+
+    private final NDManager manager;
+    private final List<NDArray> keys = new ArrayList<>();
+    private final List<NDArray> values = new ArrayList<>();
+    private final int capacity;
+    private int length;
+
+    /**
+     * @param kernels to allocate with
+     * @param config the decoder's sizes
+     * @param precision the type that the decoder computes in
+     * @param capacity positions it can hold
+     */
+    KvCache(Kernels kernels, DecoderConfig config, Precision precision, int capacity) {
+        this.manager = kernels.newManager();
+        this.capacity = capacity;
+        for (int layer = 0; layer < config.layers(); layer++) {
+            keys.add(allocate(kernels, config, precision));
+            values.add(allocate(kernels, config, precision));
+        }
+    }
+
+    private NDArray allocate(Kernels kernels, DecoderConfig config, Precision precision) {
+        return kernels.zeros(
+                manager, precision, 1, config.keyValueHeads(), capacity, config.headSize());
+    }
+
+    /**
+     * @param layer which layer
+     * @return [1, G, capacity, E]
+     */
+    NDArray keys(int layer) {
+        return keys.get(layer);
+    }
+
+    /**
+     * @param layer which layer
+     * @return [1, G, capacity, E]
+     */
+    NDArray values(int layer) {
+        return values.get(layer);
+    }
+
+    /**
+     * @return positions held
+     */
+    int length() {
+        return length;
+    }
+
+    /**
+     * @return positions that can still be added
+     */
+    int free() {
+        return capacity - length;
+    }
+
+    /**
+     * @param positions to be written by the caller's next pass
+     * @throws M3Exception if they do not fit
+     */
+    void require(int positions) {
+        if (positions > free()) {
+            throw new M3Exception(
+                    "KV cache: "
+                            + positions
+                            + " positions asked for, "
+                            + free()
+                            + " of "
+                            + capacity
+                            + " are free");
+        }
+    }
+
+    /**
+     * @param positions that every layer has written
+     */
+    void advance(int positions) {
+        require(positions);
+        length += positions;
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+}

@@ -1,0 +1,165 @@
+package io.m3j.llm;
+
+import ai.djl.Device;
+import io.m3j.core.Pooling;
+import io.m3j.core.torch.Precision;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * How a model is loaded. Without any setting: float32 on the CPU, everything else as the checkpoint
+ * says.
+ *
+ * @param precision the type to compute in
+ * @param device where to compute
+ * @param visionTower directory of the tower, for a checkpoint that only names it
+ * @param tokenizer directory of the tokenizer's files, if they are not beside the weights
+ * @param template name of the prompt template; empty means chosen from the checkpoint
+ * @param imageMode how a picture becomes a square; empty means as the checkpoint says
+ * @param pooling how coarser scales come about
+ * @param progress told how loading goes
+ */
+public record LoadOptions(
+        Precision precision,
+        Device device,
+        Optional<Path> visionTower,
+        Optional<Path> tokenizer,
+        Optional<String> template,
+        Optional<ImageMode> imageMode,
+        Pooling pooling,
+        LoadProgress progress) {
+
+    /** How a picture that is not a square becomes one. */
+    public enum ImageMode {
+        /** A border in the mean colour: LLaVA-1.5's. */
+        PAD,
+        /** The middle is cut out: CLIP's. */
+        CROP
+    }
+
+    /** Told after each tensor. */
+    @FunctionalInterface
+    public interface LoadProgress {
+        /**
+         * @param done tensors read
+         * @param total tensors there are
+         */
+        void loaded(int done, int total);
+    }
+
+    /**
+     * @return the defaults
+     */
+    public static LoadOptions defaults() {
+        return builder().build();
+    }
+
+    /**
+     * @return a builder with the defaults
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** Sets what differs from the defaults. */
+    public static final class Builder {
+
+        private Precision precision = Precision.FLOAT32;
+        private Device device = Device.cpu();
+        private Optional<Path> visionTower = Optional.empty();
+        private Optional<Path> tokenizer = Optional.empty();
+        private Optional<String> template = Optional.empty();
+        private Optional<ImageMode> imageMode = Optional.empty();
+        private Pooling pooling = Pooling.AVERAGE;
+        private LoadProgress progress = (done, total) -> {};
+
+        private Builder() {}
+
+        /**
+         * @param value the type to compute in
+         * @return this
+         */
+        public Builder precision(Precision value) {
+            precision = value;
+            return this;
+        }
+
+        /**
+         * @param value where to compute
+         * @return this
+         */
+        public Builder device(Device value) {
+            device = value;
+            return this;
+        }
+
+        /**
+         * @param value directory of the vision tower
+         * @return this
+         */
+        public Builder visionTower(Path value) {
+            visionTower = Optional.of(value);
+            return this;
+        }
+
+        /**
+         * @param value directory of the tokenizer's files
+         * @return this
+         */
+        public Builder tokenizer(Path value) {
+            tokenizer = Optional.of(value);
+            return this;
+        }
+
+        /**
+         * @param value name of a prompt template, such as {@code vicuna_v1}
+         * @return this
+         */
+        public Builder template(String value) {
+            template = Optional.of(value);
+            return this;
+        }
+
+        /**
+         * @param value how a picture becomes a square
+         * @return this
+         */
+        public Builder imageMode(ImageMode value) {
+            imageMode = Optional.of(value);
+            return this;
+        }
+
+        /**
+         * @param value how coarser scales come about
+         * @return this
+         */
+        public Builder pooling(Pooling value) {
+            pooling = value;
+            return this;
+        }
+
+        /**
+         * @param value told how loading goes
+         * @return this
+         */
+        public Builder progress(LoadProgress value) {
+            progress = value;
+            return this;
+        }
+
+        /**
+         * @return the options
+         */
+        public LoadOptions build() {
+            return new LoadOptions(
+                    precision,
+                    device,
+                    visionTower,
+                    tokenizer,
+                    template,
+                    imageMode,
+                    pooling,
+                    progress);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+package io.m3j.llm;
+
+import io.m3j.core.ConfigJson;
+import io.m3j.core.Ladder;
+import io.m3j.core.M3Exception;
+import io.m3j.core.torch.Activation;
+import io.m3j.vision.ClipVisionConfig;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What the files beside the weights say of a model, in either layout.
+ *
+ * @param directory of the checkpoint
+ * @param family which kind of model it is
+ * @param modelType {@code model_type} as it stands in config.json
+ * @param decoder sizes of the decoder
+ * @param vision sizes of the tower; empty in the original layout, whose tower has a config of its own
+ * @param visionTower what {@code mm_vision_tower} names; empty in Hugging Face's layout
+ * @param visionHiddenState which state of the tower is read, −2 in LLaVA
+ * @param projectorLayers linear layers of the projector
+ * @param projectorActivation between them
+ * @param imageToken id of the image token in Hugging Face's layout; −200 in the original one
+ * @param pad whether pictures are padded to a square instead of cropped
+ * @param imageStartEnd whether image slots stand between {@code <im_start>} and {@code <im_end>}
+ * @param scales of {@code matryoshka_vis_token_scale}; empty if the config has none
+ * @param endOfSequence ids that end an answer
+ */
+public record M3Config(
+        Path directory,
+        Family family,
+        String modelType,
+        DecoderConfig decoder,
+        Optional<ClipVisionConfig> vision,
+        Optional<String> visionTower,
+        int visionHiddenState,
+        int projectorLayers,
+        Activation projectorActivation,
+        long imageToken,
+        boolean pad,
+        boolean imageStartEnd,
+        List<Integer> scales,
+        Set<Long> endOfSequence) {
+
+    private static final Pattern MLP_PROJECTOR = Pattern.compile("mlp([1-9])x_gelu");
+
+    /** The kinds of model that are recognised. */
+    public enum Family {
+        /** LLaVA-1.5 and its M3 fine-tunes: one tile an image. */
+        LLAVA,
+        /** LLaVA-NeXT: any resolution. */
+        LLAVA_NEXT;
+
+        /**
+         * @return the name users know, such as {@code llava-next}
+         */
+        public String label() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
+    }
+
+    /**
+     * @param directory of a checkpoint, with a config.json
+     * @return its configuration
+     * @throws M3Exception if config.json is missing, broken, or of an architecture not known
+     */
+    public static M3Config read(Path directory) {
+        Path file = directory.resolve("config.json");
+        if (!Files.isDirectory(directory)) {
+            throw new M3Exception(
+                    "model "
+                            + directory
+                            + ": expected a directory with config.json and the weights, found "
+                            + (Files.exists(directory) ? "a file" : "nothing"));
+        }
+        if (!Files.isRegularFile(file)) {
+            throw new M3Exception(
+                    "model " + directory + ": config.json is missing; is this a checkpoint?");
+        }
+        ConfigJson json = ConfigJson.read(file);
+        if (json.has("quantization_config")) {
+            throw new M3Exception(
+                    file
+                            + ": quantization_config: expected plain weights (float32, float16 or"
+                            + " bfloat16), found weights quantised by another tool");
+        }
+        Set<Long> end = endOfSequence(json, directory);
+        return json.has("text_config")
+                ? huggingFace(directory, json, end)
+                : original(directory, json, end);
+    }
+
+    private static M3Config original(Path directory, ConfigJson json, Set<Long> end) {
+        String type = json.text("model_type").orElse("");
+        if (!Set.of("llava", "llava_llama", "llava_mistral").contains(type)) {
+            throw unknown(json, type);
+        }
+        if (!json.text("mm_vision_select_feature").orElse("patch").equals("patch")) {
+            throw json.wrong("mm_vision_select_feature", "patch");
+        }
+        String aspect = json.text("image_aspect_ratio").orElse("square");
+        boolean next =
+                aspect.startsWith("anyres")
+                        || json.text("mm_patch_merge_type").orElse("flat").startsWith("spatial");
+        return new M3Config(
+                directory,
+                next ? Family.LLAVA_NEXT : Family.LLAVA,
+                type,
+                DecoderConfig.of(json, false),
+                json.has("vision_config")
+                        ? Optional.of(ClipVisionConfig.of(json.object("vision_config")))
+                        : Optional.empty(),
+                json.text("mm_vision_tower"),
+                json.integer("mm_vision_select_layer", -2),
+                projectorLayers(json),
+                Activation.GELU,
+                Fusion.IMAGE_SLOT,
+                aspect.equals("pad"),
+                json.flag("mm_use_im_start_end", false),
+                json.integers("matryoshka_vis_token_scale"),
+                end);
+    }
+
+    private static M3Config huggingFace(Path directory, ConfigJson json, Set<Long> end) {
+        String type = json.text("model_type").orElse("");
+        if (!Set.of("llava", "llava_next").contains(type)) {
+            throw unknown(json, type);
+        }
+        ConfigJson text = json.object("text_config");
+        String textType = text.text("model_type").orElse("llama");
+        if (!Set.of("llama", "mistral", "vicuna").contains(textType)) {
+            throw text.wrong("model_type", "llama or mistral");
+        }
+        ConfigJson vision = json.object("vision_config");
+        String visionType = vision.text("model_type").orElse("clip_vision_model");
+        if (!visionType.equals("clip_vision_model")) {
+            throw vision.wrong("model_type", "clip_vision_model");
+        }
+        String select = json.text("vision_feature_select_strategy").orElse("default");
+        if (!select.equals("default")) {
+            throw json.wrong("vision_feature_select_strategy", "default");
+        }
+        if (json.raw("vision_feature_layer").isArray()) {
+            throw json.wrong("vision_feature_layer", "one layer");
+        }
+        return new M3Config(
+                directory,
+                type.equals("llava_next") ? Family.LLAVA_NEXT : Family.LLAVA,
+                type,
+                DecoderConfig.of(text, json.flag("tie_word_embeddings", false)),
+                Optional.of(
+                        json.has("vision_config")
+                                ? ClipVisionConfig.of(vision)
+                                : ClipVisionConfig.LARGE_PATCH14_336),
+                Optional.empty(),
+                json.integer("vision_feature_layer", -2),
+                2,
+                Activation.ofHuggingFace(json.text("projector_hidden_act").orElse("gelu")),
+                json.integer("image_token_index", json.integer("image_token_id", 32000)),
+                // LLaVA-1.5 was trained on padded squares; the layout's files do not record it.
+                json.text("image_aspect_ratio").orElse("pad").equals("pad"),
+                false,
+                json.integers("matryoshka_vis_token_scale"),
+                end);
+    }
+
+    private static M3Exception unknown(ConfigJson json, String type) {
+        return new M3Exception(
+                json.where()
+                        + ": model_type "
+                        + (type.isEmpty() ? "(none)" : type)
+                        + " with architectures "
+                        + json.raw("architectures")
+                        + ": expected a LLaVA (llava, llava_llama, llava_mistral, llava_next)");
+    }
+
+    private static int projectorLayers(ConfigJson json) {
+        String type = json.text("mm_projector_type").orElse("linear");
+        if (type.equals("linear")) {
+            return 1;
+        }
+        Matcher mlp = MLP_PROJECTOR.matcher(type);
+        if (!mlp.matches()) {
+            throw json.wrong("mm_projector_type", "linear or mlpNx_gelu");
+        }
+        return Integer.parseInt(mlp.group(1));
+    }
+
+    /** generation_config.json comes first, as in Hugging Face's generate. */
+    private static Set<Long> endOfSequence(ConfigJson json, Path directory) {
+        ConfigJson generation =
+                ConfigJson.readIfPresent(directory.resolve("generation_config.json"));
+        for (ConfigJson source : List.of(generation, json, json.object("text_config"))) {
+            List<Integer> ids = source.integers("eos_token_id");
+            if (!ids.isEmpty()) {
+                Set<Long> set = new LinkedHashSet<>();
+                ids.forEach(id -> set.add(id.longValue()));
+                return Set.copyOf(set);
+            }
+        }
+        return Set.of(2L); // LLaMA's </s>
+    }
+
+    /**
+     * @param gridSide of the tower
+     * @return the scales of the config, or those of the grid's prime factors
+     */
+    public Ladder ladder(int gridSide) {
+        return scales.isEmpty() ? Ladder.ofGrid(gridSide) : Ladder.of(gridSide, scales);
+    }
+}

@@ -1,0 +1,140 @@
+package io.m3j.llm;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.Precision;
+import java.nio.FloatBuffer;
+
+/**
+ * Cosines and sines of rotary position embedding (Su et al., arXiv 2104.09864), in the half-split
+ * form of Hugging Face: pair i of a head turns by position · θ^(−2i/E), and row p of the tables holds
+ * each angle twice, once for either half of the head.
+ *
+ * <p>The tables are made once for all positions; {@link RopeScaling.Kind#DYNAMIC} alone makes rows
+ * anew when the length passes the trained one, since its frequencies then depend on the length.
+ */
+final class RotaryEmbedding {
+
+    /** Rows for the positions of one call, [L, E] each. */
+    record Rows(NDArray cosines, NDArray sines) {}
+
+    private final Kernels kernels;
+    private final DecoderConfig config;
+    private final Precision precision;
+    private final NDManager manager;
+    private Rows table;
+    private int tableLength;
+
+    /**
+     * @param kernels to convert types
+     * @param manager owns the tables
+     * @param config the decoder's sizes
+     * @param precision the type that the decoder computes in
+     */
+    RotaryEmbedding(
+            Kernels kernels, NDManager manager, DecoderConfig config, Precision precision) {
+        this.kernels = kernels;
+        this.manager = manager;
+        this.config = config;
+        this.precision = precision;
+    }
+
+    /**
+     * @param owner owns the result
+     * @param position of the first row
+     * @param length rows wanted
+     * @return rows position … position + length − 1
+     */
+    Rows rows(NDManager owner, int position, int length) {
+        int end = position + length;
+        boolean stretched =
+                config.ropeScaling().kind() == RopeScaling.Kind.DYNAMIC
+                        && end > config.ropeScaling().originalPositions();
+        if (stretched) {
+            return make(owner, position, length, inverseFrequencies(config, end));
+        }
+        Rows whole = table(end);
+        return new Rows(
+                kernels.rows(owner, whole.cosines(), position, end),
+                kernels.rows(owner, whole.sines(), position, end));
+    }
+
+    /** The table, doubled until it holds the positions asked for. */
+    private synchronized Rows table(int end) {
+        if (table == null || tableLength < end) {
+            tableLength = Math.min(config.maximumPositions(), Math.max(512, 2 * end));
+            tableLength = Math.max(tableLength, end);
+            // Unstretched, whatever the table's length: longer rows of the dynamic rule never come here.
+            table = make(manager, 0, tableLength, inverseFrequencies(config, 1));
+        }
+        return table;
+    }
+
+    private Rows make(NDManager owner, int position, int length, float[] frequencies) {
+        int half = frequencies.length;
+        FloatBuffer cosines = FloatBuffer.allocate(length * 2 * half);
+        FloatBuffer sines = FloatBuffer.allocate(length * 2 * half);
+        for (int row = 0; row < length; row++) {
+            for (int i = 0; i < 2 * half; i++) {
+                // Rounded to float32 as the reference rounds it, before the cosine is taken.
+                float angle = (position + row) * frequencies[i % half];
+                cosines.put((float) Math.cos(angle));
+                sines.put((float) Math.sin(angle));
+            }
+        }
+        Shape shape = new Shape(length, 2L * half);
+        return new Rows(array(owner, cosines, shape), array(owner, sines, shape));
+    }
+
+    private NDArray array(NDManager owner, FloatBuffer values, Shape shape) {
+        try (NDManager scope = owner.newSubManager()) {
+            return kernels.convert(owner, scope.create(values.flip(), shape), precision);
+        }
+    }
+
+    /**
+     * @param config the decoder's sizes
+     * @param length how many positions there will be, for the dynamic rule
+     * @return the E/2 angles by which one position turns each pair
+     */
+    static float[] inverseFrequencies(DecoderConfig config, int length) {
+        int size = config.headSize();
+        RopeScaling scaling = config.ropeScaling();
+        double theta = config.ropeTheta();
+        int trained = scaling.originalPositions();
+        if (scaling.kind() == RopeScaling.Kind.DYNAMIC && length > trained) {
+            double grown = scaling.factor() * length / trained - (scaling.factor() - 1);
+            theta *= Math.pow(grown, size / (size - 2.0));
+        }
+        float[] frequencies = new float[size / 2];
+        for (int i = 0; i < frequencies.length; i++) {
+            double frequency = 1 / Math.pow(theta, 2.0 * i / size);
+            frequencies[i] =
+                    (float)
+                            switch (scaling.kind()) {
+                                case DEFAULT, DYNAMIC -> frequency;
+                                case LINEAR -> frequency / scaling.factor();
+                                case LLAMA3 -> llama3(frequency, scaling);
+                            };
+        }
+        return frequencies;
+    }
+
+    /** Long waves are stretched by the factor, short ones kept, those between blended linearly. */
+    private static double llama3(double frequency, RopeScaling scaling) {
+        double waveLength = 2 * Math.PI / frequency;
+        double trained = scaling.originalPositions();
+        double low = scaling.lowFrequencyFactor();
+        double high = scaling.highFrequencyFactor();
+        if (waveLength > trained / low) {
+            return frequency / scaling.factor();
+        }
+        if (waveLength < trained / high) {
+            return frequency;
+        }
+        double smooth = (trained / waveLength - low) / (high - low);
+        return (1 - smooth) * frequency / scaling.factor() + smooth * frequency;
+    }
+}

@@ -1,0 +1,109 @@
+package io.m3j.vision;
+
+import ai.djl.ndarray.NDArray;
+import io.m3j.core.Ladder;
+import io.m3j.core.Lifetime;
+import io.m3j.core.NestedTokens;
+import io.m3j.core.Scale;
+import java.time.Duration;
+import java.util.function.Supplier;
+
+/**
+ * A picture after its one pass through tower and projector: its nested tokens, to be asked any
+ * number of questions at any scales.
+ *
+ * <p>Owns native memory: the caller closes it; it ends with its model at the latest. Safe for use by
+ * several threads.
+ */
+public final class EncodedImage implements AutoCloseable {
+
+    private final NestedTokens tokens;
+    private final int width;
+    private final int height;
+    private final Duration encodeTime;
+    private final Lifetime lifetime = new Lifetime("the encoded image");
+
+    EncodedImage(NestedTokens tokens, int width, int height, Duration encodeTime) {
+        this.tokens = tokens;
+        this.width = width;
+        this.height = height;
+        this.encodeTime = encodeTime;
+    }
+
+    /**
+     * The visual tokens at one scale.
+     *
+     * @param scale one of {@link #ladder()}
+     * @return float32 [tiles, scale, D]; owned by this image and valid until it is closed: the
+     *     caller neither closes nor changes it
+     * @throws io.m3j.core.M3Exception if the ladder does not have the scale; the message names those
+     *     it has
+     * @throws IllegalStateException if this was closed
+     */
+    public NDArray at(Scale scale) {
+        return lifetime.during(() -> tokens.at(scale));
+    }
+
+    /**
+     * @return the scales there are
+     */
+    public Ladder ladder() {
+        return tokens.ladder();
+    }
+
+    /**
+     * @return how many tiles the picture was cut into
+     */
+    public int tiles() {
+        return lifetime.during(tokens::tiles);
+    }
+
+    /**
+     * @param scale one of {@link #ladder()}
+     * @return how many positions of the prompt the picture takes at that scale
+     */
+    public int tokenCount(Scale scale) {
+        return tiles() * ladder().require(scale).tokens();
+    }
+
+    /**
+     * @return the picture's width in pixels
+     */
+    public int width() {
+        return width;
+    }
+
+    /**
+     * @return the picture's height in pixels
+     */
+    public int height() {
+        return height;
+    }
+
+    /**
+     * @return what preprocessing, tower and projector took
+     */
+    public Duration encodeTime() {
+        return encodeTime;
+    }
+
+    /**
+     * Runs a call during which the tokens are not freed.
+     *
+     * @param <T> what the call returns
+     * @param call what reads the tokens
+     * @return what it returned
+     * @throws IllegalStateException if this was closed
+     */
+    public <T> T during(Supplier<T> call) {
+        return lifetime.during(call);
+    }
+
+    /** Frees the tokens once no call reads them any more. */
+    @Override
+    public void close() {
+        if (lifetime.close()) {
+            tokens.close();
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package io.m3j.vision;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.m3j.core.Ladder;
+import io.m3j.core.NestedTokens;
+import io.m3j.core.Pooling;
+import io.m3j.core.torch.Kernels;
+import java.nio.FloatBuffer;
+import java.time.Duration;
+
+/**
+ * From a picture to nested visual tokens (arXiv 2405.17430, section 3): pixels, tower, projector, and
+ * only then pooling, since the projector's GELU does not commute with the mean.
+ *
+ * <pre>
+ * picture → pixels [T, 3, 336, 336] → features [T, 576, 1024] → tokens [T, 576, D] → [T, s, D] at any scale
+ * </pre>
+ */
+public final class NestedVisionEncoder {
+
+    private final Kernels kernels;
+    private final ImageProcessor processor;
+    private final ClipVisionTower tower;
+    private final int hiddenState;
+    private final Projector projector;
+    private final Ladder ladder;
+    private final Pooling pooling;
+
+    /**
+     * @param kernels that tower and projector were loaded with
+     * @param processor picture to pixels
+     * @param tower the vision tower
+     * @param hiddenState which of its states is read, −2 in LLaVA
+     * @param projector tower to decoder
+     * @param ladder the scales
+     * @param pooling how coarser scales come about
+     */
+    public NestedVisionEncoder(
+            Kernels kernels,
+            ImageProcessor processor,
+            ClipVisionTower tower,
+            int hiddenState,
+            Projector projector,
+            Ladder ladder,
+            Pooling pooling) {
+        this.kernels = kernels;
+        this.processor = processor;
+        this.tower = tower;
+        this.hiddenState = hiddenState;
+        this.projector = projector;
+        this.ladder = ladder;
+        this.pooling = pooling;
+    }
+
+    /**
+     * @return the scales
+     */
+    public Ladder ladder() {
+        return ladder;
+    }
+
+    /**
+     * @param image a picture of any size
+     * @return its nested tokens, to be closed by the caller
+     */
+    public EncodedImage encode(M3Image image) {
+        long start = System.nanoTime();
+        try (NDManager scope = kernels.newManager()) {
+            NDArray pixels = pixels(scope, image); //              [1, 3, 336, 336]
+            NDArray features = features(scope, pixels); //         [1, 576, 1024]
+            NDArray tokens = project(scope, features); //          [1, 576, D]
+            NestedTokens nested = new NestedTokens(kernels, tokens, ladder, pooling);
+            Duration taken = Duration.ofNanos(System.nanoTime() - start);
+            return new EncodedImage(nested, image.width(), image.height(), taken);
+        }
+    }
+
+    /**
+     * @param owner owns the result
+     * @param image a picture of any size
+     * @return normalised pixels, float32 [1, 3, size, size]
+     */
+    public NDArray pixels(NDManager owner, M3Image image) {
+        long size = tower.config().imageSize();
+        FloatBuffer pixels = FloatBuffer.wrap(processor.pixels(image));
+        return owner.create(pixels, new Shape(1, 3, size, size));
+    }
+
+    /**
+     * @param owner owns the result
+     * @param pixels float32 [T, 3, size, size]
+     * @return patch features, float32 [T, N, tower's hidden size]
+     */
+    public NDArray features(NDManager owner, NDArray pixels) {
+        try (NDManager scope = owner.newSubManager()) {
+            return kernels.toFloat32(owner, tower.patchFeatures(scope, pixels, hiddenState));
+        }
+    }
+
+    /**
+     * @param owner owns the result
+     * @param features patch features [T, N, tower's hidden size]
+     * @return the full grid of visual tokens, float32 [T, N, D]
+     */
+    public NDArray project(NDManager owner, NDArray features) {
+        try (NDManager scope = owner.newSubManager()) {
+            return kernels.toFloat32(owner, projector.project(scope, features));
+        }
+    }
+}
