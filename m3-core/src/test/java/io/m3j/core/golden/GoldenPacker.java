@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.m3j.core.golden.PackedNumbers.Conversion;
 import io.m3j.core.golden.PackedNumbers.Span;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -134,7 +135,8 @@ public final class GoldenPacker {
         for (String area : WANTED.keySet()) {
             Map<String, byte[]> files = select(source, area);
             files.replaceAll(GoldenTrimmer::trim);
-            new GoldenPacker(files).write(Path.of(arguments[1]).resolve(area + ".zip"));
+            Path pack = Path.of(arguments[1]).resolve(area + ".zip");
+            Files.write(pack, new GoldenPacker(files).pack());
         }
     }
 
@@ -226,17 +228,31 @@ public final class GoldenPacker {
         }
     }
 
-    private void write(Path pack) throws IOException {
-        Map<String, PackedNumbers> recipe = recipe();
+    private byte[] pack() throws IOException {
         StringBuilder manifest = new StringBuilder();
         files.forEach(
                 (path, content) ->
                         manifest.append(GoldenPack.sha256(content) + "  " + path + "\n"));
+        return pack(files, recipe(), manifest.toString());
+    }
+
+    /**
+     * Makes a pack that {@link GoldenPack#read} reads.
+     *
+     * @param files content by path
+     * @param recipe how the numbers of some of them are packed
+     * @param manifest digest and path of each file
+     * @return the pack's bytes
+     */
+    static byte[] pack(
+            Map<String, byte[]> files, Map<String, PackedNumbers> recipe, String manifest)
+            throws IOException {
         ObjectMapper json =
                 new ObjectMapper().setSerializationInclusion(JsonInclude.Include.NON_NULL);
-        try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(pack))) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
             zip.setLevel(Deflater.BEST_COMPRESSION);
-            put(zip, GoldenPack.MANIFEST, manifest.toString().getBytes(StandardCharsets.UTF_8));
+            put(zip, GoldenPack.MANIFEST, manifest.getBytes(StandardCharsets.UTF_8));
             put(zip, GoldenPack.RECIPE, json.writeValueAsBytes(recipe));
             for (String path : files.keySet()) {
                 PackedNumbers numbers = recipe.getOrDefault(path, new PackedNumbers(0, List.of()));
@@ -247,6 +263,7 @@ public final class GoldenPacker {
                 }
             }
         }
+        return bytes.toByteArray();
     }
 
     private static void put(ZipOutputStream zip, String name, byte[] content) throws IOException {
