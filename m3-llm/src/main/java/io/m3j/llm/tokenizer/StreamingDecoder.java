@@ -1,0 +1,25 @@
+package io.m3j.llm.tokenizer;
+
+/**
+ * Turns ids into text while they are still being generated, special tokens left out.
+ *
+ * <p>All pieces that {@link #accept} and the last {@link #flush} return, put together, are the text
+ * that decoding all the ids at once would give. A character whose bytes come as several ids is held
+ * back until it is whole or certainly broken. One decoder serves one sequence and one thread.
+ */
+public interface StreamingDecoder {
+
+    /**
+     * @param id the next id
+     * @return the text that this id made certain, possibly empty
+     * @throws io.m3j.core.M3Exception if the vocabulary has no such id
+     */
+    String accept(long id);
+
+    /**
+     * Ends the sequence; what was held back comes out as it stands.
+     *
+     * @return the rest of the text, possibly empty
+     */
+    String flush();
+}
