@@ -24,4 +24,12 @@ public record CheckpointFacts(
         architectures = List.copyOf(architectures);
         names = List.copyOf(names);
     }
+
+    /**
+     * @param template as {@link M3Tokenizer#chatTemplate}
+     * @return these facts with that chat template
+     */
+    CheckpointFacts withChatTemplate(Optional<String> template) {
+        return new CheckpointFacts(modelType, architectures, textModelType, template, names);
+    }
 }

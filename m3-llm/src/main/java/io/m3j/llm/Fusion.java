@@ -19,9 +19,6 @@ import java.util.List;
  */
 final class Fusion {
 
-    /** LLaVA's image placeholder ({@code IMAGE_TOKEN_INDEX}). */
-    static final long IMAGE_SLOT = -200;
-
     private final Kernels kernels;
     private final Decoder decoder;
     private final Precision precision;
@@ -31,7 +28,7 @@ final class Fusion {
      * @param kernels to join arrays with
      * @param decoder embeds the text
      * @param precision the type that the decoder computes in
-     * @param imageToken the second id that means a slot; {@link #IMAGE_SLOT} if there is none
+     * @param imageToken the second id that means a slot; {@link #M3Tokenizer.IMAGE_ID} if there is none
      */
     Fusion(Kernels kernels, Decoder decoder, Precision precision, long imageToken) {
         this.kernels = kernels;
@@ -64,7 +61,7 @@ final class Fusion {
                                 + ": expected 0 to "
                                 + (vocabulary - 1)
                                 + ", or "
-                                + IMAGE_SLOT
+                                + M3Tokenizer.IMAGE_ID
                                 + " for an image");
             }
         }
@@ -75,7 +72,7 @@ final class Fusion {
                             + " image slots for "
                             + images.size()
                             + " images; write one slot (<image>, or the id "
-                            + IMAGE_SLOT
+                            + M3Tokenizer.IMAGE_ID
                             + ") for each image, whatever its scale");
         }
         long positions = (long) ids.length - slots;
@@ -131,7 +128,11 @@ final class Fusion {
                 });
     }
 
-    private boolean isSlot(long id) {
-        return id == IMAGE_SLOT || id == imageToken;
+    /**
+     * @param id of a prompt
+     * @return whether an image goes there
+     */
+    boolean isSlot(long id) {
+        return id == M3Tokenizer.IMAGE_ID || id == imageToken;
     }
 }

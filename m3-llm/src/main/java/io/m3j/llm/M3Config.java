@@ -7,6 +7,7 @@ import io.m3j.core.torch.Activation;
 import io.m3j.vision.ClipVisionConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -32,6 +33,7 @@ import java.util.regex.Pattern;
  * @param imageStartEnd whether image slots stand between {@code <im_start>} and {@code <im_end>}
  * @param scales of {@code matryoshka_vis_token_scale}; empty if the config has none
  * @param endOfSequence ids that end an answer
+ * @param facts what bears on the choice of a prompt template, but for the chat template
  */
 public record M3Config(
         Path directory,
@@ -47,7 +49,8 @@ public record M3Config(
         boolean pad,
         boolean imageStartEnd,
         List<Integer> scales,
-        Set<Long> endOfSequence) {
+        Set<Long> endOfSequence,
+        CheckpointFacts facts) {
 
     private static final Pattern MLP_PROJECTOR = Pattern.compile("mlp([1-9])x_gelu");
 
@@ -121,11 +124,12 @@ public record M3Config(
                 json.integer("mm_vision_select_layer", -2),
                 projectorLayers(json),
                 Activation.GELU,
-                Fusion.IMAGE_SLOT,
+                M3Tokenizer.IMAGE_ID,
                 aspect.equals("pad"),
                 json.flag("mm_use_im_start_end", false),
                 json.integers("matryoshka_vis_token_scale"),
-                end);
+                end,
+                facts(directory, json));
     }
 
     private static M3Config huggingFace(Path directory, ConfigJson json, Set<Long> end) {
@@ -168,7 +172,24 @@ public record M3Config(
                 json.text("image_aspect_ratio").orElse("pad").equals("pad"),
                 false,
                 json.integers("matryoshka_vis_token_scale"),
-                end);
+                end,
+                facts(directory, json));
+    }
+
+    private static CheckpointFacts facts(Path directory, ConfigJson json) {
+        ConfigJson text = json.object("text_config");
+        List<String> architectures = new ArrayList<>();
+        json.raw("architectures").forEach(name -> architectures.add(name.asText()));
+        List<String> names = new ArrayList<>();
+        names.add(directory.toAbsolutePath().normalize().getFileName().toString());
+        json.text("_name_or_path").ifPresent(names::add);
+        text.text("_name_or_path").ifPresent(names::add);
+        return new CheckpointFacts(
+                json.text("model_type"),
+                architectures,
+                text.text("model_type"),
+                Optional.empty(),
+                names);
     }
 
     private static M3Exception unknown(ConfigJson json, String type) {

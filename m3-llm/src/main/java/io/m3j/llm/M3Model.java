@@ -1,0 +1,383 @@
+package io.m3j.llm;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.m3j.core.Ladder;
+import io.m3j.core.Lifetime;
+import io.m3j.core.M3Exception;
+import io.m3j.core.Scale;
+import io.m3j.core.torch.Kernels;
+import io.m3j.llm.generate.Generation;
+import io.m3j.llm.generate.GenerationOptions;
+import io.m3j.llm.tokenizer.StreamingDecoder;
+import io.m3j.vision.EncodedImage;
+import io.m3j.vision.M3Image;
+import io.m3j.vision.NestedVisionEncoder;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import java.util.stream.LongStream;
+
+/**
+ * A vision-language model that looks at a picture through any scale of its ladder: 1, 9, 36, 144 or
+ * 576 visual tokens with CLIP's 24×24 grid (M3, arXiv 2405.17430).
+ *
+ * <pre>{@code
+ * try (M3Model model = M3Model.load(Path.of("llava-v1.5-7b-m3"));
+ *         EncodedImage image = model.encode(M3Image.of(Path.of("cat.jpg")))) {
+ *     GenerationOptions options = GenerationOptions.builder().scale(Scale.of(36)).build();
+ *     Answer answer = model.generate(image, "What is on the mat?", options, System.out::print);
+ * }
+ * }</pre>
+ *
+ * <p>Owns native memory: the caller closes it, and with it everything that was encoded by it. Safe
+ * for use by several threads. After closing, every call is an {@link IllegalStateException}.
+ */
+public final class M3Model implements AutoCloseable {
+
+    private final M3Config config;
+    private final LoadOptions options;
+    private final Kernels kernels;
+    private final NDManager manager;
+    private final NestedVisionEncoder encoder;
+    private final Decoder decoder;
+    private final Fusion fusion;
+    private final Lifetime lifetime;
+    private M3Tokenizer tokenizer;
+
+    private M3Model(Path directory, LoadOptions options) {
+        this.config = M3Config.read(directory);
+        this.options = options;
+        this.lifetime = new Lifetime("model " + directory);
+        this.kernels = Kernels.load(options.device());
+        this.manager = kernels.newManager();
+        ModelAssembly assembly = new ModelAssembly(config, options, kernels, manager);
+        try {
+            assembly.assemble();
+        } catch (RuntimeException e) {
+            kernels.close();
+            throw e;
+        }
+        this.encoder = assembly.encoder();
+        this.decoder = assembly.decoder();
+        this.fusion = new Fusion(kernels, decoder, options.precision(), config.imageToken());
+    }
+
+    /**
+     * Loads a LLaVA-1.5 checkpoint or an M3 fine-tune of one, in the authors' layout or in Hugging
+     * Face's, from safetensors or PyTorch files, in float32 on the CPU.
+     *
+     * @param directory with config.json and the weights
+     * @return the model, to be closed by the caller
+     * @throws M3Exception if a file is missing, broken or of an architecture that is not known
+     */
+    public static M3Model load(Path directory) {
+        return load(directory, LoadOptions.defaults());
+    }
+
+    /**
+     * @param directory with config.json and the weights
+     * @param options precision, device, and what the checkpoint does not say
+     * @return the model, to be closed by the caller
+     * @throws M3Exception if a file is missing, broken or of an architecture that is not known
+     */
+    public static M3Model load(Path directory, LoadOptions options) {
+        return new M3Model(directory, options);
+    }
+
+    /**
+     * @return what the checkpoint's files say
+     */
+    public M3Config config() {
+        return config;
+    }
+
+    /**
+     * @return the scales there are
+     */
+    public Ladder ladder() {
+        return encoder.ladder();
+    }
+
+    /**
+     * @return the encoder, for a look at its steps; use it only while this model is open
+     */
+    public NestedVisionEncoder encoder() {
+        return encoder;
+    }
+
+    /**
+     * @return a manager for arrays of the encoder's steps; the caller closes it
+     */
+    public NDManager newManager() {
+        return lifetime.during(kernels::newManager);
+    }
+
+    /**
+     * The tokenizer, read when it is first asked for: logits and ids need none.
+     *
+     * @return the tokenizer; closed with the model
+     * @throws M3Exception if its files are missing or broken
+     */
+    public M3Tokenizer tokenizer() {
+        return lifetime.during(this::openTokenizer);
+    }
+
+    private synchronized M3Tokenizer openTokenizer() {
+        if (tokenizer == null) {
+            tokenizer = M3Tokenizer.load(options.tokenizer().orElse(config.directory()));
+        }
+        return tokenizer;
+    }
+
+    /**
+     * @return the prompt template: the caller's choice at loading, or the one the checkpoint was
+     *     most likely trained on
+     */
+    public PromptTemplate template() {
+        return options.template()
+                .map(PromptTemplate::named)
+                .orElseGet(
+                        () ->
+                                PromptTemplate.choose(
+                                        config.facts().withChatTemplate(tokenizer().chatTemplate())));
+    }
+
+    /**
+     * Runs tower and projector, once for any number of scales and questions.
+     *
+     * @param image a picture of any size
+     * @return its nested tokens, to be closed by the caller
+     */
+    public EncodedImage encode(M3Image image) {
+        return lifetime.during(() -> encoder.encode(image));
+    }
+
+    /**
+     * Asks one question about one picture, greedily.
+     *
+     * @param image a picture of any size
+     * @param question without template; the picture comes before it unless it has an {@code <image>}
+     *     of its own
+     * @param scale one of {@link #ladder()}
+     * @return the answer
+     * @throws M3Exception if the scale is not one of the ladder, or the prompt does not fit
+     */
+    public Answer ask(M3Image image, String question, Scale scale) {
+        ladder().require(scale);
+        try (EncodedImage encoded = encode(image)) {
+            return generate(
+                    encoded,
+                    question,
+                    GenerationOptions.builder().scale(scale).build(),
+                    piece -> {});
+        }
+    }
+
+    /**
+     * Asks about one picture.
+     *
+     * @param image from {@link #encode}
+     * @param question without template
+     * @param options scale, sampling and limits
+     * @param onText told each piece of text as it comes; what it throws ends the answer
+     * @return the whole answer
+     */
+    public Answer generate(
+            EncodedImage image,
+            String question,
+            GenerationOptions options,
+            Consumer<String> onText) {
+        return generate(List.of(image), question, options, onText);
+    }
+
+    /**
+     * Asks about any number of pictures, also none.
+     *
+     * @param images from {@link #encode}; they come before the question, or where it has {@code
+     *     <image>}, one for each
+     * @param question without template
+     * @param options scale, sampling and limits
+     * @param onText told each piece of text as it comes; what it throws ends the answer
+     * @return the whole answer
+     */
+    public Answer generate(
+            List<EncodedImage> images,
+            String question,
+            GenerationOptions options,
+            Consumer<String> onText) {
+        PromptTemplate template =
+                options.template().map(PromptTemplate::named).orElseGet(this::template);
+        String prompt = template.prompt(Conversation.ask(withMarkers(images.size(), question)));
+        long[] ids = tokenizer().encodeWithImages(prompt);
+        try (Generation generation = start(images, ids, options, template.stopStrings())) {
+            while (generation.hasNext()) {
+                onText.accept(generation.next());
+            }
+            Scale scale = scale(options);
+            int visual = images.stream().mapToInt(image -> image.tokenCount(scale)).sum();
+            Duration encode =
+                    images.stream().map(EncodedImage::encodeTime).reduce(Duration.ZERO, Duration::plus);
+            return new Answer(
+                    generation.text().strip(),
+                    generation.ids(),
+                    visual,
+                    ids.length - images.size() + visual,
+                    generation.finishReason().orElseThrow(),
+                    generation.timings(encode));
+        }
+    }
+
+    /** LLaVA's own form: each picture on a line of its own before the question. */
+    private String withMarkers(int images, String question) {
+        String marker = M3Tokenizer.IMAGE_MARKER;
+        String wrapped = config.imageStartEnd() ? "<im_start>" + marker + "<im_end>" : marker;
+        return question.contains(marker)
+                ? question.replace(marker, wrapped)
+                : (wrapped + "\n").repeat(images) + question;
+    }
+
+    /**
+     * Starts an answer that the caller pulls piece by piece, and may cancel.
+     *
+     * @param images one for each image slot of the ids
+     * @param ids the whole prompt, with −200 (or the checkpoint's image token) for each image
+     * @param options scale, sampling and limits
+     * @param stopStrings texts that end the answer, beside those of the options
+     * @return the answer in the making, to be closed by the caller
+     * @throws M3Exception if slots and images differ, an id is not in the vocabulary, or prompt and
+     *     answer exceed the context
+     */
+    public Generation start(
+            List<EncodedImage> images,
+            long[] ids,
+            GenerationOptions options,
+            List<String> stopStrings) {
+        return start(images, ids, options, stopStrings, Optional.of(tokenizer().streamingDecoder()));
+    }
+
+    private Generation start(
+            List<EncodedImage> images,
+            long[] ids,
+            GenerationOptions options,
+            List<String> stopStrings,
+            Optional<StreamingDecoder> text) {
+        Scale scale = scale(options);
+        int length = fusion.length(images, ids, scale);
+        requireContext(length, options.maxNewTokens(), images, scale);
+        long[] prompt = ids.clone();
+        List<EncodedImage> kept = List.copyOf(images);
+        DecoderSession session =
+                lifetime.during(
+                        () ->
+                                new DecoderSession(
+                                        kernels,
+                                        decoder,
+                                        lifetime,
+                                        owner -> fusion.fuse(owner, kept, prompt, scale),
+                                        length + options.maxNewTokens()));
+        long[] promptText = LongStream.of(prompt).filter(id -> !fusion.isSlot(id)).toArray();
+        Set<Long> end = config.endOfSequence();
+        return new Generation(session, text, options, stopStrings, end, promptText);
+    }
+
+    /**
+     * Generates ids from ids, without a tokenizer.
+     *
+     * @param images one for each image slot of the ids
+     * @param ids the whole prompt, with −200 (or the checkpoint's image token) for each image
+     * @param options scale, sampling and limits; stop strings do nothing here
+     * @return the new ids, the end-of-sequence id included if it came
+     * @throws M3Exception as {@link #start}
+     */
+    public List<Long> generateIds(
+            List<EncodedImage> images, long[] ids, GenerationOptions options) {
+        try (Generation generation = start(images, ids, options, List.of(), Optional.empty())) {
+            generation.hasNext(); // without text there is nothing to show: it runs to its end
+            return generation.ids();
+        }
+    }
+
+    /**
+     * @param image for the one slot of the ids
+     * @param ids as {@link #logits(List, long[], Scale)}
+     * @param scale one of {@link #ladder()}
+     * @return logits of every position
+     */
+    public NDArray logits(EncodedImage image, long[] ids, Scale scale) {
+        return logits(List.of(image), ids, scale);
+    }
+
+    /**
+     * The logits of a whole prompt, in one pass.
+     *
+     * @param images one for each image slot of the ids
+     * @param ids the prompt, with −200 (or the checkpoint's image token) for each image
+     * @param scale one of {@link #ladder()}
+     * @return float32 [L, V], L counting every visual token; to be closed by the caller
+     * @throws M3Exception as {@link #start}
+     */
+    public NDArray logits(List<EncodedImage> images, long[] ids, Scale scale) {
+        ladder().require(scale);
+        int length = fusion.length(images, ids, scale);
+        requireContext(length, 0, images, scale);
+        Supplier<NDArray> pass =
+                () -> {
+                    try (NDManager scope = kernels.newManager();
+                            KvCache cache = decoder.newCache(length)) {
+                        NDArray x = fusion.fuse(scope, images, ids, scale); //  [1, L, D]
+                        NDArray logits = decoder.forward(scope, x, cache, false).squeeze(0);
+                        logits.attach(manager);
+                        return logits; //                                         [L, V]
+                    }
+                };
+        return lifetime.during(pass);
+    }
+
+    private Scale scale(GenerationOptions options) {
+        return ladder().require(options.scale().orElse(ladder().finest()));
+    }
+
+    private void requireContext(
+            int promptLength, int newTokens, List<EncodedImage> images, Scale scale) {
+        int context = config.decoder().maximumPositions();
+        if ((long) promptLength + newTokens > context) {
+            throw new M3Exception(
+                    "context: the prompt takes "
+                            + promptLength
+                            + " positions ("
+                            + images.size()
+                            + " images at scale "
+                            + scale
+                            + ") and the answer up to "
+                            + newTokens
+                            + ", but the model has "
+                            + context
+                            + "; use a coarser scale, a shorter prompt or fewer new tokens");
+        }
+    }
+
+    /**
+     * @return how many managers and arrays hang on this model, for tests against leaks
+     */
+    public int managedArrays() {
+        return kernels.managedArrays();
+    }
+
+    /** Waits for the calls that run, then frees everything that the model and its images own. */
+    @Override
+    public void close() {
+        if (lifetime.close()) {
+            synchronized (this) {
+                if (tokenizer != null) {
+                    tokenizer.close();
+                }
+            }
+            kernels.close();
+        }
+    }
+}

@@ -1,0 +1,161 @@
+package io.m3j.llm;
+
+import ai.djl.ndarray.NDManager;
+import io.m3j.core.Ladder;
+import io.m3j.core.M3Exception;
+import io.m3j.core.nn.Weights;
+import io.m3j.core.torch.Kernels;
+import io.m3j.core.weights.Checkpoint;
+import io.m3j.core.weights.NameMap;
+import io.m3j.vision.ClipVisionConfig;
+import io.m3j.vision.ClipVisionTower;
+import io.m3j.vision.ImageProcessor;
+import io.m3j.vision.ImageProcessorConfig;
+import io.m3j.vision.ImageProcessorConfig.Framing;
+import io.m3j.vision.NestedVisionEncoder;
+import io.m3j.vision.Projector;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+
+/** Reads the files of a checkpoint into the parts of a model. */
+final class ModelAssembly {
+
+    private final M3Config config;
+    private final LoadOptions options;
+    private final Kernels kernels;
+    private final NDManager manager;
+    private final VisionTowerLocator locator;
+    private int loaded;
+    private int total;
+
+    private NestedVisionEncoder encoder;
+    private Decoder decoder;
+
+    /**
+     * @param config of the checkpoint
+     * @param options of the caller
+     * @param kernels to compute with
+     * @param manager owns all weights
+     */
+    ModelAssembly(M3Config config, LoadOptions options, Kernels kernels, NDManager manager) {
+        this.config = config;
+        this.options = options;
+        this.kernels = kernels;
+        this.manager = manager;
+        this.locator = new VisionTowerLocator(config, options.visionTower());
+    }
+
+    /**
+     * Reads everything.
+     *
+     * @throws M3Exception if a file is missing, broken or at odds with the configuration
+     */
+    void assemble() {
+        if (config.family() == M3Config.Family.LLAVA_NEXT) {
+            throw new M3Exception(
+                    "model "
+                            + config.directory()
+                            + ": this is a LLaVA-NeXT checkpoint; images at any resolution are not"
+                            + " built yet. Expected LLaVA-1.5 or its M3 fine-tune");
+        }
+        try (Checkpoint checkpoint = Checkpoint.open(config.directory())) {
+            Map<String, String> names = names(checkpoint);
+            boolean towerInside =
+                    options.visionTower().isEmpty()
+                            && names.keySet().stream().anyMatch(n -> n.startsWith("vision_tower."));
+            if (towerInside) {
+                total = names.size();
+                Weights weights = weights(checkpoint, names);
+                build(weights, weights);
+                return;
+            }
+            Path towerDirectory = locator.directory().orElseThrow(locator::missing);
+            try (Checkpoint towerCheckpoint = Checkpoint.open(towerDirectory)) {
+                Map<String, String> towerNames = names(towerCheckpoint);
+                total = names.size() + towerNames.size();
+                build(weights(checkpoint, names), weights(towerCheckpoint, towerNames));
+            }
+        }
+    }
+
+    private static Map<String, String> names(Checkpoint checkpoint) {
+        return NameMap.detect(checkpoint.names()).map(checkpoint.names());
+    }
+
+    private Weights weights(Checkpoint checkpoint, Map<String, String> names) {
+        return new Weights(
+                kernels,
+                manager,
+                checkpoint,
+                names,
+                options.precision(),
+                () -> options.progress().loaded(++loaded, total));
+    }
+
+    private void build(Weights weights, Weights towerWeights) {
+        ClipVisionConfig vision = locator.config();
+        int hiddenState = config.visionHiddenState();
+        ClipVisionTower tower = ClipVisionTower.load(towerWeights, vision, hiddenState);
+        Projector projector =
+                Projector.load(
+                        weights,
+                        vision.hiddenSize(),
+                        config.decoder().hiddenSize(),
+                        config.projectorLayers(),
+                        config.projectorActivation());
+        Ladder ladder = config.ladder(vision.gridSide());
+        encoder =
+                new NestedVisionEncoder(
+                        kernels,
+                        processor(vision),
+                        tower,
+                        hiddenState,
+                        projector,
+                        ladder,
+                        options.pooling());
+        decoder = new Decoder(weights, manager, config.decoder());
+        // Layers of the tower behind the state that is read are not loaded: the bar ends here.
+        options.progress().loaded(total, total);
+    }
+
+    private ImageProcessor processor(ClipVisionConfig vision) {
+        Optional<Path> directory =
+                Optional.of(config.directory())
+                        .filter(d -> Files.exists(d.resolve("preprocessor_config.json")))
+                        .or(locator::directory);
+        ImageProcessorConfig settings =
+                directory
+                        .filter(d -> Files.exists(d.resolve("preprocessor_config.json")))
+                        .map(ImageProcessorConfig::read)
+                        .orElseGet(() -> ImageProcessorConfig.clip(vision.imageSize()));
+        if (settings.imageSize() != vision.imageSize()) {
+            throw new M3Exception(
+                    directory.orElse(config.directory())
+                            + ", preprocessor_config.json: expected pictures of "
+                            + vision.imageSize()
+                            + " pixels, as the vision tower takes them, found "
+                            + settings.imageSize());
+        }
+        boolean pad =
+                options.imageMode()
+                        .map(mode -> mode == LoadOptions.ImageMode.PAD)
+                        .orElse(config.pad());
+        return new ImageProcessor(settings.withFraming(pad ? Framing.PAD : Framing.SQUARE));
+    }
+
+    /**
+     * @return the encoder
+     */
+    NestedVisionEncoder encoder() {
+        return encoder;
+    }
+
+    /**
+     * @return the decoder
+     */
+    Decoder decoder() {
+        return decoder;
+    }
+}
