@@ -1,7 +1,7 @@
 package io.m3j.core.weights;
 
-import io.m3j.core.M3Exception;
 import java.util.Arrays;
+import java.util.Optional;
 
 /** The element types a checkpoint may hold; all are little-endian on disk and in memory. */
 public enum ElementType {
@@ -57,19 +57,11 @@ public enum ElementType {
 
     /**
      * @param name the name in a safetensors header
-     * @return its type
-     * @throws M3Exception if no checkpoint of ours holds that type
+     * @return its type; empty if no checkpoint of ours holds that type
      */
-    public static ElementType ofSafetensors(String name) {
+    public static Optional<ElementType> ofSafetensors(String name) {
         return Arrays.stream(values())
                 .filter(type -> type.safetensorsName.equals(name))
-                .findFirst()
-                .orElseThrow(
-                        () ->
-                                new M3Exception(
-                                        "element type "
-                                                + name
-                                                + ": expected one of F64, F32, F16, BF16, I64, I32,"
-                                                + " I16, I8, U8, BOOL"));
+                .findFirst();
     }
 }

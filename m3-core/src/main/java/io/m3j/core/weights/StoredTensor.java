@@ -19,20 +19,28 @@ public record StoredTensor(String name, ElementType type, Shape shape, ByteBuffe
 
     /** Checks that the bytes are as many as the shape asks for. */
     public StoredTensor {
-        if (data.remaining() != shape.size() * type.bytes()) {
+        long expected = new TensorInfo(name, type, shape).byteCount();
+        if (data.remaining() != expected) {
             throw new M3Exception(
                     "tensor "
-                            + name
+                            + Names.shown(name)
                             + ": "
                             + type.safetensorsName()
                             + " of shape "
                             + shape
                             + " needs "
-                            + shape.size() * type.bytes()
+                            + expected
                             + " bytes, found "
                             + data.remaining());
         }
         data = data.slice().order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /**
+     * @return name, type and shape
+     */
+    public TensorInfo info() {
+        return new TensorInfo(name, type, shape);
     }
 
     /**
