@@ -54,8 +54,7 @@ final class Decoder {
         }
         this.norm = weights.get("decoder.norm.weight", width);
         boolean tied = config.tiedHead() && !weights.has("decoder.lm_head.weight");
-        this.head =
-                tied ? embeddings : weights.get("decoder.lm_head.weight", vocabulary, width);
+        this.head = tied ? embeddings : weights.get("decoder.lm_head.weight", vocabulary, width);
     }
 
     private Layer layer(Weights weights, String prefix) {
@@ -151,8 +150,7 @@ final class Decoder {
      * @param cache the positions before
      * @return [1, L, D]
      */
-    NDArray layer(
-            NDManager owner, int index, NDArray x, RotaryEmbedding.Rows rows, KvCache cache) {
+    NDArray layer(NDManager owner, int index, NDArray x, RotaryEmbedding.Rows rows, KvCache cache) {
         Layer layer = layers.get(index);
         x =
                 kernels.decoderAttention(

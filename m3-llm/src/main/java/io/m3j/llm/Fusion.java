@@ -120,11 +120,9 @@ final class Fusion {
     private NDArray visual(NDManager scope, EncodedImage image, Scale scale) {
         return image.during(
                 () -> {
-                    NDArray tokens = image.at(scale);
-                    // Views hang on the manager of their source: theirs is the image's, not ours.
-                    NDArray own = kernels.convert(scope, tokens, Precision.FLOAT32);
-                    NDArray flat = own.reshape(-1, tokens.getShape().get(2));
-                    return kernels.convert(scope, flat, precision);
+                    // A copy of our own first: a view would hang on the image's manager.
+                    NDArray tokens = kernels.convert(scope, image.at(scale), precision);
+                    return tokens.reshape(-1, tokens.getShape().get(2));
                 });
     }
 

@@ -144,7 +144,8 @@ public final class M3Model implements AutoCloseable {
                 .orElseGet(
                         () ->
                                 PromptTemplate.choose(
-                                        config.facts().withChatTemplate(tokenizer().chatTemplate())));
+                                        config.facts()
+                                                .withChatTemplate(tokenizer().chatTemplate())));
     }
 
     /**
@@ -221,7 +222,9 @@ public final class M3Model implements AutoCloseable {
             Scale scale = scale(options);
             int visual = images.stream().mapToInt(image -> image.tokenCount(scale)).sum();
             Duration encode =
-                    images.stream().map(EncodedImage::encodeTime).reduce(Duration.ZERO, Duration::plus);
+                    images.stream()
+                            .map(EncodedImage::encodeTime)
+                            .reduce(Duration.ZERO, Duration::plus);
             return new Answer(
                     generation.text().strip(),
                     generation.ids(),
@@ -257,7 +260,8 @@ public final class M3Model implements AutoCloseable {
             long[] ids,
             GenerationOptions options,
             List<String> stopStrings) {
-        return start(images, ids, options, stopStrings, Optional.of(tokenizer().streamingDecoder()));
+        return start(
+                images, ids, options, stopStrings, Optional.of(tokenizer().streamingDecoder()));
     }
 
     private Generation start(

@@ -18,9 +18,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Reads the files of a checkpoint into the parts of a model. */
 final class ModelAssembly {
+
+    private static final Logger LOGGER = LoggerFactory.getLogger(ModelAssembly.class);
 
     private final M3Config config;
     private final LoadOptions options;
@@ -81,7 +85,11 @@ final class ModelAssembly {
     }
 
     private static Map<String, String> names(Checkpoint checkpoint) {
-        return NameMap.detect(checkpoint.names()).map(checkpoint.names());
+        NameMap map = NameMap.detect(checkpoint.names());
+        if (!map.unknown().isEmpty()) {
+            LOGGER.warn("{}: tensors without a use here: {}", checkpoint.path(), map.unknown());
+        }
+        return map.theirsByOurs();
     }
 
     private Weights weights(Checkpoint checkpoint, Map<String, String> names) {

@@ -33,8 +33,7 @@ final class RotaryEmbedding {
      * @param config the decoder's sizes
      * @param precision the type that the decoder computes in
      */
-    RotaryEmbedding(
-            Kernels kernels, NDManager manager, DecoderConfig config, Precision precision) {
+    RotaryEmbedding(Kernels kernels, NDManager manager, DecoderConfig config, Precision precision) {
         this.kernels = kernels;
         this.manager = manager;
         this.config = config;
@@ -66,7 +65,8 @@ final class RotaryEmbedding {
         if (table == null || tableLength < end) {
             tableLength = Math.min(config.maximumPositions(), Math.max(512, 2 * end));
             tableLength = Math.max(tableLength, end);
-            // Unstretched, whatever the table's length: longer rows of the dynamic rule never come here.
+            // Unstretched, whatever the table's length: longer rows of the dynamic rule never come
+            // here.
             table = make(manager, 0, tableLength, inverseFrequencies(config, 1));
         }
         return table;

@@ -122,7 +122,9 @@ final class VisionTowerLocator {
                         ? Path.of(System.getProperty("user.home"), ".cache", "huggingface")
                         : Path.of(home);
         Path snapshots =
-                cache.resolve("hub").resolve("models--" + name.replace("/", "--")).resolve("snapshots");
+                cache.resolve("hub")
+                        .resolve("models--" + name.replace("/", "--"))
+                        .resolve("snapshots");
         if (!Files.isDirectory(snapshots)) {
             return List.of();
         }

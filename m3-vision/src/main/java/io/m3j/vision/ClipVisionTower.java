@@ -83,8 +83,7 @@ public final class ClipVisionTower {
     }
 
     private static List<NDArray> linear(Weights weights, String name, long out, long in) {
-        return List.of(
-                weights.get(name + ".weight", out, in), weights.get(name + ".bias", out));
+        return List.of(weights.get(name + ".weight", out, in), weights.get(name + ".bias", out));
     }
 
     /**

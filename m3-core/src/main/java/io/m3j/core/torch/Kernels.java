@@ -140,7 +140,7 @@ public final class Kernels implements AutoCloseable {
     /**
      * @param owner owns the result
      * @param x any array
-     * @return its numbers as float32, safe for every method of NDArray
+     * @return a copy of its numbers as float32, safe for every method of NDArray
      */
     public NDArray toFloat32(NDManager owner, NDArray x) {
         return program.call(owner, "convert", x, Precision.FLOAT32.typeNumber());
@@ -150,7 +150,7 @@ public final class Kernels implements AutoCloseable {
      * @param owner owns the result
      * @param x any array
      * @param precision the type wanted
-     * @return its numbers in that type
+     * @return a copy of its numbers in that type
      */
     public NDArray convert(NDManager owner, NDArray x, Precision precision) {
         return program.call(owner, "convert", x, precision.typeNumber());

@@ -88,8 +88,7 @@ public final class Generation implements Iterator<String>, AutoCloseable {
             return;
         }
         long start = System.nanoTime();
-        float[] logits =
-                ids.isEmpty() ? source.prefill() : source.step(ids.get(ids.size() - 1));
+        float[] logits = ids.isEmpty() ? source.prefill() : source.step(ids.get(ids.size() - 1));
         int id = sampler.next(logits);
         Duration taken = Duration.ofNanos(System.nanoTime() - start);
         if (ids.isEmpty()) {
