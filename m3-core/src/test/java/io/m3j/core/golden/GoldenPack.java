@@ -64,7 +64,7 @@ final class GoldenPack {
             pack.digests.forEach(pack::check);
             return pack;
         } catch (IOException | IndexOutOfBoundsException | IllegalArgumentException e) {
-            throw new IllegalStateException("the fixture pack " + name + " is damaged", e);
+            throw damaged(name, e.toString(), e);
         }
     }
 
@@ -101,8 +101,7 @@ final class GoldenPack {
     private byte[] take(String entry) {
         byte[] content = files.remove(entry);
         if (content == null) {
-            throw new IllegalStateException(
-                    "the fixture pack " + name + " is damaged: it has no entry " + entry);
+            throw damaged(name, "it has no entry " + entry, null);
         }
         return content;
     }
@@ -111,9 +110,8 @@ final class GoldenPack {
         byte[] content = files.get(path);
         String found = content == null ? "nothing" : sha256(content);
         if (!found.equals(digest)) {
-            throw new IllegalStateException(
-                    "the fixture pack %s is damaged: %s should have SHA-256 %s, found %s"
-                            .formatted(name, path, digest, found));
+            String problem = path + " should have SHA-256 " + digest + ", found " + found;
+            throw damaged(name, problem, null);
         }
     }
 
@@ -149,6 +147,11 @@ final class GoldenPack {
             }
         }
         return home;
+    }
+
+    private static IllegalStateException damaged(String name, String problem, Exception cause) {
+        return new IllegalStateException(
+                "the fixture pack " + name + " is damaged: " + problem, cause);
     }
 
     static String sha256(byte[] content) {
