@@ -96,6 +96,7 @@ enum JpegLayout {
         int adobe = -1;
         byte[] ids = null;
         int scans = 0;
+        boolean ended = false;
         int at = 2;
         while (at + 1 < encoded.length) {
             int marker = encoded[at + 1] & 0xff;
@@ -104,6 +105,7 @@ enum JpegLayout {
                 continue;
             }
             if (marker == END_OF_IMAGE) {
+                ended = true;
                 break;
             }
             int length = at + 3 < encoded.length ? unsignedShort(encoded, at + 2) : 0;
@@ -124,6 +126,10 @@ enum JpegLayout {
         }
         if (ids == null) {
             throw new IOException("no frame header");
+        }
+        // The reader ends a progressive picture silently where its file ends: blurred.
+        if (!ended) {
+            throw new EOFException("no end-of-image marker");
         }
         return of(ids, jfif, adobe);
     }

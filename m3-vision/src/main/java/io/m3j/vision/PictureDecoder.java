@@ -99,7 +99,10 @@ final class PictureDecoder {
                 new MemoryCacheImageInputStream(new ByteArrayInputStream(encoded))) {
             // Only GIF has metadata that matter here; the other kinds can hide bombs in theirs.
             reader.setInput(stream, true, format != PictureFormat.GIF);
-            M3Image.requireSize(name, reader.getWidth(0), reader.getHeight(0), reading.maxPixels());
+            int width = reader.getWidth(0);
+            int height = reader.getHeight(0);
+            M3Image.requireSize(name, width, height, reading.maxPixels());
+            format.requireWhole(encoded, width, height);
             M3Image image = pixels(format, reader, encoded, name, reading);
             for (String warning : warnings) {
                 // "Premature end of JPEG file", "premature end of data segment": the rest is grey.

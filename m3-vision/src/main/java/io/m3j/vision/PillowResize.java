@@ -78,35 +78,36 @@ public final class PillowResize {
     /** The source rows that the window needs, each already as wide as the window. */
     private static byte[][] resizeRows(Canvas canvas, Axis columns, Axis rows) {
         M3Image picture = canvas.picture();
-        byte[] blank = null;
-        byte[] padded = null;
-        if (canvas.width() != picture.width() || canvas.height() != picture.height()) {
-            padded = canvas.backgroundRow();
-            blank = resizeRow(padded, 0, columns);
-        }
-        byte[][] narrowed = new byte[rows.end() - rows.first[0]][];
         int stride = 3 * picture.width();
+        byte[] padded = canvas.backgroundRow();
+        byte[] blank = new byte[3 * columns.first.length];
+        resizeRow(padded, 0, columns, 0, columns.first.length, blank);
+        // Only positions that see the picture differ from the bare background.
+        int start = columns.firstThatSees(canvas.left());
+        int end = columns.endOfThoseThatSee(canvas.left() + picture.width());
+
+        byte[][] narrowed = new byte[rows.end() - rows.first[0]][];
         for (int i = 0; i < narrowed.length; i++) {
             int row = rows.first[0] + i;
             if (!canvas.showsPicture(row)) {
                 narrowed[i] = blank;
                 continue;
             }
+            narrowed[i] = blank.clone();
             int source = (row - canvas.top()) * stride;
             if (canvas.width() == picture.width()) {
-                narrowed[i] = resizeRow(picture.bytes(), source, columns);
+                resizeRow(picture.bytes(), source, columns, start, end, narrowed[i]);
             } else {
                 System.arraycopy(picture.bytes(), source, padded, 3 * canvas.left(), stride);
-                narrowed[i] = resizeRow(padded, 0, columns);
+                resizeRow(padded, 0, columns, start, end, narrowed[i]);
             }
         }
         return narrowed;
     }
 
-    private static byte[] resizeRow(byte[] source, int offset, Axis columns) {
-        int width = columns.first.length;
-        byte[] result = new byte[3 * width];
-        for (int x = 0; x < width; x++) {
+    private static void resizeRow(
+            byte[] source, int offset, Axis columns, int start, int end, byte[] result) {
+        for (int x = start; x < end; x++) {
             int red = HALF;
             int green = HALF;
             int blue = HALF;
@@ -122,7 +123,6 @@ public final class PillowResize {
             result[3 * x + 1] = clip(green);
             result[3 * x + 2] = clip(blue);
         }
-        return result;
     }
 
     private static void addWeighted(byte[] row, int weight, int[] sums) {
@@ -184,6 +184,24 @@ public final class PillowResize {
 
         int weight(int position, int k) {
             return weights[position * stride + k];
+        }
+
+        /** The first position whose weights reach the given source position or one behind it. */
+        int firstThatSees(int source) {
+            int position = 0;
+            while (position < first.length && first[position] + count[position] <= source) {
+                position++;
+            }
+            return position;
+        }
+
+        /** One past the last position whose weights start before the given source position. */
+        int endOfThoseThatSee(int source) {
+            int position = first.length;
+            while (position > 0 && first[position - 1] >= source) {
+                position--;
+            }
+            return position;
         }
 
         /** One past the last source position. */
