@@ -126,8 +126,11 @@ public final class Golden {
     /** Maven runs the tests in the module's directory; elsewhere there may be no target. */
     private static Path home() {
         Path target = Path.of("target").toAbsolutePath();
-        Path parent =
-                Files.isDirectory(target) ? target : Path.of(System.getProperty("java.io.tmpdir"));
-        return parent.resolve("m3j-golden");
+        if (Files.isDirectory(target)) {
+            return target.resolve("m3j-golden");
+        }
+        // One directory for each user: another's files could be neither mended nor trusted.
+        return Path.of(System.getProperty("java.io.tmpdir"))
+                .resolve("m3j-golden-" + System.getProperty("user.name"));
     }
 }

@@ -1,15 +1,19 @@
 package io.m3j.core.golden;
 
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -17,20 +21,28 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 
 /**
- * One pack of fixtures: a zip of files and, as {@value #MANIFEST}, the SHA-256 of each of them.
+ * One pack of fixtures: a zip of files, some of them taken apart as {@link PackedNumbers} says, and
+ * the SHA-256 of each file before it was packed.
  */
 final class GoldenPack {
 
     /** The entry that lists a digest, two spaces and a path a line, as {@code sha256sum} does. */
     static final String MANIFEST = "MANIFEST.sha256";
 
+    /** The entry that gives the {@link PackedNumbers} by path; sources stand before their users. */
+    static final String RECIPE = "RECIPE.json";
+
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int DIGEST_DIGITS = 64;
+
     private final String name;
     private final Map<String, byte[]> files;
-    private final Map<String, String> digests = new LinkedHashMap<>();
+    private final Map<String, String> digests;
 
     private GoldenPack(String name, Map<String, byte[]> files) {
         this.name = name;
         this.files = files;
+        this.digests = digests(new String(take(MANIFEST), StandardCharsets.UTF_8));
     }
 
     /**
@@ -47,29 +59,59 @@ final class GoldenPack {
             for (ZipEntry e = stream.getNextEntry(); e != null; e = stream.getNextEntry()) {
                 entries.put(e.getName(), stream.readAllBytes());
             }
-        } catch (IOException e) {
-            throw new IllegalStateException("the fixture pack " + name + " is damaged", e);
+            GoldenPack pack = new GoldenPack(name, entries);
+            pack.joinNumbers(pack.take(RECIPE));
+            pack.digests.forEach(pack::check);
+            return pack;
+        } catch (IOException | IndexOutOfBoundsException | IllegalArgumentException e) {
+            throw damaged(name, e.toString(), e);
         }
-        byte[] manifest = entries.remove(MANIFEST);
-        if (manifest == null) {
-            throw new IllegalStateException(
-                    "the fixture pack " + name + " is damaged: no " + MANIFEST);
+    }
+
+    /** The name of the entry that holds one byte of each of a file's words. */
+    static String plane(String path, int index) {
+        return path + "#" + index;
+    }
+
+    /** {@return the digests of a manifest by path, in its order} */
+    static Map<String, String> digests(String manifest) {
+        Map<String, String> digests = new LinkedHashMap<>();
+        manifest.lines()
+                .forEach(
+                        line ->
+                                digests.put(
+                                        line.substring(DIGEST_DIGITS + 2),
+                                        line.substring(0, DIGEST_DIGITS)));
+        return digests;
+    }
+
+    private void joinNumbers(byte[] recipe) throws IOException {
+        Map<String, PackedNumbers> packed =
+                JSON.readValue(
+                        recipe, new TypeReference<LinkedHashMap<String, PackedNumbers>>() {});
+        packed.forEach(
+                (path, numbers) -> {
+                    byte[][] planes = new byte[numbers.width()][];
+                    Arrays.setAll(planes, k -> take(plane(path, k)));
+                    files.put(
+                            path, numbers.join(new PackedNumbers.Parts(take(path), planes), files));
+                });
+    }
+
+    private byte[] take(String entry) {
+        byte[] content = files.remove(entry);
+        if (content == null) {
+            throw damaged(name, "it has no entry " + entry, null);
         }
-        GoldenPack pack = new GoldenPack(name, entries);
-        new String(manifest, StandardCharsets.UTF_8)
-                .lines()
-                .forEach(line -> pack.digests.put(line.substring(66), line.substring(0, 64)));
-        pack.digests.forEach(pack::check);
-        return pack;
+        return content;
     }
 
     private void check(String path, String digest) {
         byte[] content = files.get(path);
         String found = content == null ? "nothing" : sha256(content);
         if (!found.equals(digest)) {
-            throw new IllegalStateException(
-                    "the fixture pack %s is damaged: %s should have SHA-256 %s, found %s"
-                            .formatted(name, path, digest, found));
+            String problem = path + " should have SHA-256 " + digest + ", found " + found;
+            throw damaged(name, problem, null);
         }
     }
 
@@ -87,27 +129,29 @@ final class GoldenPack {
      * @param home the directory, made if need be
      * @return {@code home}
      */
-    synchronized Path restore(Path home) throws IOException {
+    Path restore(Path home) throws IOException {
         Files.createDirectories(home);
-        try (FileChannel channel =
-                        FileChannel.open(
-                                home.resolve(name + ".lock"),
-                                StandardOpenOption.CREATE,
-                                StandardOpenOption.WRITE);
-                FileLock lock = channel.lock()) {
-            for (Map.Entry<String, String> entry : digests.entrySet()) {
-                Path file = home.resolve(entry.getKey());
-                if (!lock.isValid()) {
-                    throw new IOException("lost the lock of " + home);
-                }
-                if (!Files.exists(file)
-                        || !sha256(Files.readAllBytes(file)).equals(entry.getValue())) {
-                    Files.createDirectories(file.getParent());
-                    Files.write(file, files.get(entry.getKey()));
+        Path lock = home.resolve(name + ".lock");
+        // A file lock holds between processes only, the monitor between threads.
+        synchronized (GoldenPack.class) {
+            try (FileChannel channel = FileChannel.open(lock, CREATE, WRITE)) {
+                channel.lock(); // until the channel is closed
+                for (Map.Entry<String, String> entry : digests.entrySet()) {
+                    Path file = home.resolve(entry.getKey());
+                    if (!Files.exists(file)
+                            || !sha256(Files.readAllBytes(file)).equals(entry.getValue())) {
+                        Files.createDirectories(file.getParent());
+                        Files.write(file, files.get(entry.getKey()));
+                    }
                 }
             }
         }
         return home;
+    }
+
+    private static IllegalStateException damaged(String name, String problem, Exception cause) {
+        return new IllegalStateException(
+                "the fixture pack " + name + " is damaged: " + problem, cause);
     }
 
     static String sha256(byte[] content) {
