@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.m3j.core.M3Exception;
 import java.io.IOException;
 import java.util.HashMap;
@@ -20,16 +21,20 @@ final class JsonVocabulary {
     /** No model has a vocabulary near it; an id beyond is damage. */
     private static final int MAXIMUM_ID = 1 << 24;
 
-    private static final JsonFactory JSON = new JsonFactory();
+    /** A name given twice could mean one thing here and another to the native library. */
+    private static final JsonFactory JSON =
+            new ObjectMapper().getFactory().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
 
     private final Map<String, Integer> ids = new HashMap<>();
     private final Set<Integer> present = new HashSet<>();
     private final Set<Integer> byteIds = new HashSet<>();
     private final Set<Integer> specialIds = new HashSet<>();
     private final String source;
+    private final JsonComponents components;
 
     private JsonVocabulary(String source) {
         this.source = source;
+        components = new JsonComponents(source);
     }
 
     static JsonVocabulary parse(String json, String source) {
@@ -39,7 +44,9 @@ final class JsonVocabulary {
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
                 String name = parser.currentName();
                 JsonToken value = parser.nextToken();
-                if (name.equals("model") && value == JsonToken.START_OBJECT) {
+                if (JsonComponents.isComponent(name)) {
+                    vocabulary.components.check(name, parser.readValueAsTree());
+                } else if (name.equals("model") && value == JsonToken.START_OBJECT) {
                     vocabulary.readModel(parser);
                 } else if (name.equals("added_tokens") && value == JsonToken.START_ARRAY) {
                     vocabulary.readAdded(parser);
@@ -63,6 +70,8 @@ final class JsonVocabulary {
     }
 
     private void readModel(JsonParser parser) throws IOException {
+        String type = "";
+        String subwordPrefix = "";
         while (parser.nextToken() == JsonToken.FIELD_NAME) {
             String name = parser.currentName();
             JsonToken value = parser.nextToken();
@@ -81,10 +90,16 @@ final class JsonVocabulary {
                         expectMore(parser.currentToken());
                     }
                 }
+            } else if (name.equals("type") && value == JsonToken.VALUE_STRING) {
+                type = parser.getText();
+            } else if (name.equals("continuing_subword_prefix")
+                    && value == JsonToken.VALUE_STRING) {
+                subwordPrefix = parser.getText();
             } else {
                 parser.skipChildren();
             }
         }
+        components.checkSubwordPrefix(type, subwordPrefix);
     }
 
     private void readAdded(JsonParser parser) throws IOException {
