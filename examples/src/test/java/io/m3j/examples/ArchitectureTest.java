@@ -1,0 +1,57 @@
+package io.m3j.examples;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+/** The house as it was planned: arrows run one way, and one room alone knows the engine. */
+@AnalyzeClasses(packages = "io.m3j", importOptions = ImportOption.DoNotIncludeTests.class)
+class ArchitectureTest {
+
+    @ArchTest
+    static final ArchRule ARROWS_RUN_ONE_WAY =
+            layeredArchitecture()
+                    .consideringOnlyDependenciesInLayers()
+                    .withOptionalLayers(true)
+                    .layer("core")
+                    .definedBy("io.m3j.core..")
+                    .layer("vision")
+                    .definedBy("io.m3j.vision..")
+                    .layer("llm")
+                    .definedBy("io.m3j.llm..")
+                    .layer("train")
+                    .definedBy("io.m3j.train..", "io.m3j.eval..")
+                    .layer("examples")
+                    .definedBy("io.m3j.examples..")
+                    .whereLayer("examples")
+                    .mayNotBeAccessedByAnyLayer()
+                    .whereLayer("train")
+                    .mayOnlyBeAccessedByLayers("examples")
+                    .whereLayer("llm")
+                    .mayOnlyBeAccessedByLayers("train", "examples")
+                    .whereLayer("vision")
+                    .mayOnlyBeAccessedByLayers("llm", "train", "examples");
+
+    @ArchTest
+    static final ArchRule ONE_ROOM_KNOWS_THE_ENGINE =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackage("io.m3j.core.torch..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAPackage("ai.djl.pytorch..");
+
+    @ArchTest
+    static final ArchRule READERS_OF_FILES_KNOW_NEITHER_MODELS_NOR_ENGINES =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.m3j.core.weights..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            "io.m3j.core.torch..", "io.m3j.core.nn..", "ai.djl.engine..");
+}
