@@ -16,7 +16,8 @@ import java.util.stream.LongStream;
  * the same files, or for a {@code tokenizer.json} those of Hugging Face's tokenizers.
  *
  * <p>May hold native memory: whoever loads it closes it, and using it afterwards is an {@link
- * IllegalStateException}. Safe for use by several threads; a {@link StreamingDecoder} is not.
+ * IllegalStateException}. Safe for use by several threads, if none still uses it while it is
+ * closed; a {@link StreamingDecoder} serves one.
  */
 public final class M3Tokenizer implements AutoCloseable {
 

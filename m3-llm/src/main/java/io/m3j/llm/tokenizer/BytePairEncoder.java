@@ -22,6 +22,7 @@ final class BytePairEncoder {
     private final Map<String, Integer> mergeable = new HashMap<>();
     private final Map<String, Integer> reserved = new HashMap<>();
     private final PrefixMatcher userDefined;
+    private final int[] byteIds = new int[256];
     private final int unknownId;
     private final int longestPiece;
 
@@ -39,7 +40,11 @@ final class BytePairEncoder {
                     mergeable.put(piece.text(), id);
                     symbols.add(piece.text());
                 }
-                case CONTROL, BYTE -> reserved.put(piece.text(), id);
+                case CONTROL -> reserved.put(piece.text(), id);
+                case BYTE -> {
+                    reserved.put(piece.text(), id);
+                    byteIds[piece.byteValue()] = id;
+                }
                 case UNKNOWN -> {
                     reserved.put(piece.text(), id);
                     unknown = id;
@@ -55,6 +60,11 @@ final class BytePairEncoder {
     int idOf(String piece) {
         Integer id = reserved.get(piece);
         return id != null ? id : mergeable.getOrDefault(piece, unknownId);
+    }
+
+    /** The id of the piece that stands for a byte, in a model that has byte fallback. */
+    int idOf(byte value) {
+        return byteIds[value & 0xFF];
     }
 
     int unknownId() {

@@ -30,7 +30,7 @@ public final class JsonTextCodec implements TextCodec {
     private final JsonVocabulary vocabulary;
     private final TokenizerSettings settings;
     private final SpecialIds specialIds;
-    private boolean closed;
+    private volatile boolean closed;
 
     private JsonTextCodec(
             HuggingFaceTokenizer tokenizer, JsonVocabulary vocabulary, TokenizerSettings settings) {

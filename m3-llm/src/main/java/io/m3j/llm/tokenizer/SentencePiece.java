@@ -3,7 +3,6 @@ package io.m3j.llm.tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * Encodes and decodes as {@code SentencePieceProcessor} of google/sentencepiece does, given the same
@@ -55,7 +54,7 @@ public final class SentencePiece {
             boolean unknown = id == encoder.unknownId();
             if (unknown && model.byteFallback()) {
                 for (byte one : piece.getBytes(StandardCharsets.UTF_8)) {
-                    ids.add(encoder.idOf(String.format(Locale.ROOT, "<0x%02X>", one)));
+                    ids.add(encoder.idOf(one));
                 }
             } else if (!unknown || !previousUnknown) {
                 ids.add(id); // a run of unknown pieces is one id

@@ -79,6 +79,9 @@ class LlamaTextCodecTest {
                 .containsExactly(723, 260, 325, 730, 805, 723, 260, 325, 730);
         assertThat(legacy.decode(new long[] {1, 800, 801}, false)).isEqualTo("<s> <image> <tag>");
         assertThat(legacy.decode(new long[] {1, 800, 801}, true)).isEqualTo("<tag>");
+        // An empty stretch of text counts at the end, and only there.
+        assertThat(legacy.decode(new long[] {801, 723}, true)).isEqualTo("<tag> ");
+        assertThat(legacy.decode(new long[] {801, 723, 801}, true)).isEqualTo("<tag> <tag>");
         assertThat(legacy.vocabularySize()).isEqualTo(803);
     }
 
