@@ -72,6 +72,7 @@ final class TorchProgram implements AutoCloseable {
     }
 
     private static Engine engine() {
+        NativeLibraries.keepOffline();
         try {
             return Engine.getEngine("PyTorch");
         } catch (EngineException e) {

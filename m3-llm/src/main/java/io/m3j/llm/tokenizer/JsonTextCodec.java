@@ -2,6 +2,7 @@ package io.m3j.llm.tokenizer;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import io.m3j.core.M3Exception;
+import io.m3j.core.torch.NativeLibraries;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -75,6 +76,7 @@ public final class JsonTextCodec implements TextCodec {
 
     /** On a machine with CUDA the library would download a build of its own that is no faster. */
     private static void keepOffTheNetwork() {
+        NativeLibraries.keepOffline();
         if (System.getenv("RUST_FLAVOR") == null && System.getProperty("RUST_FLAVOR") == null) {
             System.setProperty("RUST_FLAVOR", "cpu");
         }
@@ -117,22 +119,15 @@ public final class JsonTextCodec implements TextCodec {
     @Override
     public String decode(long[] ids, boolean skipSpecialTokens) {
         for (long id : ids) {
-            check(id);
+            require(id);
         }
         checkOpen();
         return ids.length == 0 ? "" : tokenizer.decode(ids, skipSpecialTokens);
     }
 
-    private void check(long id) {
-        if (!vocabulary.contains(id)) {
-            throw new M3Exception(
-                    "id "
-                            + id
-                            + " is not in the vocabulary of "
-                            + vocabulary.size()
-                            + " tokens; image slots (-200) and ids of padded embedding rows have"
-                            + " no text");
-        }
+    @Override
+    public boolean contains(long id) {
+        return vocabulary.contains(id);
     }
 
     private void checkOpen() {
@@ -158,8 +153,7 @@ public final class JsonTextCodec implements TextCodec {
 
         @Override
         public String accept(long id) {
-            check(id);
-            if (vocabulary.isSpecial(id)) {
+            if (!contains(id) || vocabulary.isSpecial(id)) {
                 return "";
             }
             window.add(id);

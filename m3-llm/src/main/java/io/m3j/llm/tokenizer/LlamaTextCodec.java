@@ -175,6 +175,9 @@ public final class LlamaTextCodec implements TextCodec {
 
     @Override
     public String decode(long[] ids, boolean skipSpecialTokens) {
+        for (long id : ids) {
+            require(id);
+        }
         if (skipSpecialTokens) {
             StreamingDecoder decoder = streamingDecoder();
             StringBuilder text = new StringBuilder();
@@ -187,7 +190,7 @@ public final class LlamaTextCodec implements TextCodec {
         List<String> stretches = new ArrayList<>();
         List<Integer> stretch = new ArrayList<>();
         for (long one : ids) {
-            int id = checked(one);
+            int id = (int) one;
             if (!isAdded(id)) {
                 stretch.add(id);
                 continue;
@@ -253,7 +256,10 @@ public final class LlamaTextCodec implements TextCodec {
 
         @Override
         public String accept(long one) {
-            int id = checked(one);
+            if (!contains(one)) {
+                return "";
+            }
+            int id = (int) one;
             String token = textOf(id);
             if (skipped.contains(token)) {
                 return "";
@@ -317,18 +323,10 @@ public final class LlamaTextCodec implements TextCodec {
         return added != null ? added : pieces.model().pieces().get(id).text();
     }
 
-    private int checked(long id) {
+    @Override
+    public boolean contains(long id) {
         boolean piece = id >= 0 && id < pieceCount;
-        if (!piece && (id != (int) id || !addedTexts.containsKey((int) id))) {
-            throw new M3Exception(
-                    "id "
-                            + id
-                            + " is not in the vocabulary of "
-                            + vocabularySize()
-                            + " tokens; image slots (-200) and ids of padded embedding rows have"
-                            + " no text");
-        }
-        return (int) id;
+        return piece || (id == (int) id && addedTexts.containsKey((int) id));
     }
 
     @Override

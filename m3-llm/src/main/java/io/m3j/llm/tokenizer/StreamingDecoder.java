@@ -10,9 +10,9 @@ package io.m3j.llm.tokenizer;
 public interface StreamingDecoder {
 
     /**
-     * @param id the next id
+     * @param id the next id; one that the vocabulary does not have, as a padded embedding table may
+     *     give, has no text
      * @return the text that this id made certain, possibly empty
-     * @throws io.m3j.core.M3Exception if the vocabulary has no such id
      */
     String accept(long id);
 

@@ -1,5 +1,7 @@
 package io.m3j.llm.tokenizer;
 
+import io.m3j.core.M3Exception;
+
 /** What a tokenizer can do, whatever file it came from. */
 public interface TextCodec extends AutoCloseable {
 
@@ -36,6 +38,28 @@ public interface TextCodec extends AutoCloseable {
      * @return how many tokens there are, added ones included
      */
     int vocabularySize();
+
+    /**
+     * @param id any number
+     * @return whether there is a token of that id; a vocabulary may have gaps
+     */
+    boolean contains(long id);
+
+    /**
+     * @param id to be decoded
+     * @throws M3Exception if there is no token of that id
+     */
+    default void require(long id) {
+        if (!contains(id)) {
+            throw new M3Exception(
+                    "id "
+                            + id
+                            + " is not in the vocabulary of "
+                            + vocabularySize()
+                            + " tokens; image slots (-200) and ids of padded embedding rows have"
+                            + " no text");
+        }
+    }
 
     /**
      * @return the special tokens of the configuration

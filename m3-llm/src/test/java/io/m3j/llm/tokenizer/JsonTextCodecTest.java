@@ -113,8 +113,9 @@ class JsonTextCodecTest {
                         .isInstanceOf(M3Exception.class)
                         .hasMessageContaining("id " + id)
                         .hasMessageContaining("800");
-                assertThatThrownBy(() -> codec.streamingDecoder().accept(id))
-                        .isInstanceOf(M3Exception.class);
+                assertThat(codec.streamingDecoder().accept(id))
+                        .as("a padded embedding row, drawn while generating, has no text")
+                        .isEmpty();
             }
         }
     }
