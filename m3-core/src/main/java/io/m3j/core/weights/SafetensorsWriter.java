@@ -64,6 +64,10 @@ public final class SafetensorsWriter {
             throw new M3Exception(
                     "tensor " + info.name() + ": this name is reserved for the file's metadata");
         }
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(info.name())) {
+            throw new M3Exception(
+                    "tensor " + Names.shown(info.name()) + ": its name is not valid Unicode");
+        }
         if (parts.putIfAbsent(info.name(), new Part(info, tensor)) != null) {
             throw new M3Exception(
                     "tensor " + Names.shown(info.name()) + ": added twice, expected once");
