@@ -63,19 +63,26 @@ final class VisionTowerLocator {
      * @throws M3Exception if none of the three is there: heads cannot be told from the weights
      */
     ClipVisionConfig config() {
+        return knownConfig().orElseThrow(this::missing);
+    }
+
+    /**
+     * @return as {@link #config}, empty if none of the three is there
+     */
+    Optional<ClipVisionConfig> knownConfig() {
         if (config.vision().isPresent()) {
-            return config.vision().get();
+            return config.vision();
         }
         Optional<Path> directory = directory();
         if (directory.isPresent()) {
             ConfigJson json = ConfigJson.read(directory.get().resolve("config.json"));
-            return ClipVisionConfig.of(
-                    json.has("vision_config") ? json.object("vision_config") : json);
+            return Optional.of(
+                    ClipVisionConfig.of(
+                            json.has("vision_config") ? json.object("vision_config") : json));
         }
-        if (config.visionTower().filter(name -> name.endsWith(LARGE_336)).isPresent()) {
-            return ClipVisionConfig.LARGE_PATCH14_336;
-        }
-        throw missing();
+        return config.visionTower()
+                .filter(name -> name.endsWith(LARGE_336))
+                .map(name -> ClipVisionConfig.LARGE_PATCH14_336);
     }
 
     /**

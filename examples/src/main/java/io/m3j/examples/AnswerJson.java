@@ -1,0 +1,64 @@
+package io.m3j.examples;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.Scale;
+import io.m3j.llm.Answer;
+import io.m3j.llm.generate.Timings;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/** Answers as one JSON object: flat for one scale, a list under {@code answers} for several. */
+final class AnswerJson {
+
+    private static final double NANOSECONDS_IN_MILLISECOND = 1e6;
+
+    private final ObjectNode question = Json.object();
+    private final List<ObjectNode> answers = new ArrayList<>();
+
+    AnswerJson(Path model, String prompt, List<Path> images, boolean untrained) {
+        question.put("model", model.toString()).put("prompt", prompt);
+        ArrayNode files = question.putArray("images");
+        images.forEach(image -> files.add(image.toString()));
+        if (untrained) {
+            question.put("untrained", true);
+        }
+    }
+
+    void add(Scale scale, Answer answer) {
+        ObjectNode node =
+                Json.object()
+                        .put("tokens", scale.tokens())
+                        .put("text", answer.text())
+                        .put("visual_tokens", answer.visualTokens())
+                        .put("prompt_tokens", answer.promptTokens());
+        ArrayNode ids = node.putArray("ids");
+        answer.ids().forEach(ids::add);
+        node.put("finish_reason", answer.finishReason().name().toLowerCase(Locale.ROOT));
+        Timings timings = answer.timings();
+        node.putObject("timings")
+                .put("encode_ms", milliseconds(timings.encode()))
+                .put("prefill_ms", milliseconds(timings.prefill()))
+                .put("decode_ms", milliseconds(timings.decode()))
+                .put("time_to_first_token_ms", milliseconds(timings.timeToFirstToken()))
+                .put("time_per_token_ms", milliseconds(timings.timePerToken()));
+        answers.add(node);
+    }
+
+    String line() {
+        ObjectNode object = question.deepCopy();
+        if (answers.size() == 1) {
+            object.setAll(answers.get(0));
+        } else {
+            object.putArray("answers").addAll(answers);
+        }
+        return Json.line(object);
+    }
+
+    private static double milliseconds(Duration duration) {
+        return duration.toNanos() / NANOSECONDS_IN_MILLISECOND;
+    }
+}

@@ -1,0 +1,63 @@
+package io.m3j.examples;
+
+import io.m3j.core.M3Exception;
+import io.m3j.core.torch.Precision;
+import io.m3j.llm.LoadOptions;
+import io.m3j.llm.LoadOptions.ImageMode;
+import io.m3j.llm.M3Model;
+import java.nio.file.Path;
+import picocli.CommandLine.Option;
+
+/** How a model is loaded. */
+final class ModelOptions {
+
+    @Option(
+            names = "--precision",
+            paramLabel = "TYPE",
+            defaultValue = "float32",
+            description = "Type to compute in: float32 or bfloat16. Default: ${DEFAULT-VALUE}.")
+    private String precision;
+
+    @Option(
+            names = "--vision-tower",
+            paramLabel = "DIR",
+            description =
+                    "Vision tower, for a checkpoint that only names it. Default: where the"
+                            + " checkpoint says.")
+    private Path visionTower;
+
+    @Option(
+            names = "--image-mode",
+            paramLabel = "MODE",
+            description =
+                    "How a picture becomes a square: pad (a border) or crop (the middle). Default:"
+                            + " as the checkpoint says.")
+    private String imageMode;
+
+    /** The options that need no tokenizer. */
+    LoadOptions.Builder loadOptions() {
+        LoadOptions.Builder options = LoadOptions.builder().precision(Precision.of(precision));
+        if (visionTower != null) {
+            options.visionTower(visionTower);
+        }
+        if (imageMode != null) {
+            options.imageMode(imageMode());
+        }
+        return options;
+    }
+
+    private ImageMode imageMode() {
+        return switch (imageMode) {
+            case "pad" -> ImageMode.PAD;
+            case "crop" -> ImageMode.CROP;
+            default -> throw new M3Exception("image mode " + imageMode + ": expected pad or crop");
+        };
+    }
+
+    /** Loads a model; a bar on standard error shows how far it is. */
+    static M3Model load(Path directory, LoadOptions.Builder options, Terminal terminal) {
+        try (Progress progress = new Progress(terminal, "loading")) {
+            return M3Model.load(directory, options.progress(progress::show).build());
+        }
+    }
+}

@@ -1,0 +1,35 @@
+package io.m3j.examples;
+
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/** Numbers between commas, such as {@code 1,319,-200,29871}; white space around them is nothing. */
+record PromptIds(List<Long> values) {
+
+    /** Reads them from an argument. */
+    static final class Converter implements ITypeConverter<PromptIds> {
+        @Override
+        public PromptIds convert(String argument) {
+            List<Long> values = new ArrayList<>();
+            for (String element : argument.split(",", -1)) {
+                try {
+                    values.add(Long.parseLong(element.strip()));
+                } catch (NumberFormatException e) {
+                    throw new TypeConversionException(
+                            "element "
+                                    + (values.size() + 1)
+                                    + ": expected an integer, found '"
+                                    + element.strip()
+                                    + "'");
+                }
+            }
+            return new PromptIds(List.copyOf(values));
+        }
+    }
+
+    long[] toArray() {
+        return values.stream().mapToLong(Long::longValue).toArray();
+    }
+}

@@ -1,0 +1,75 @@
+package io.m3j.examples;
+
+import io.m3j.llm.generate.GenerationOptions;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Option;
+
+/** How an answer's tokens are picked, and when it ends. */
+final class SamplingOptions {
+
+    @Option(
+            names = "--max-new-tokens",
+            paramLabel = "N",
+            description = "Tokens after which an answer is cut. Default: 256, or 32 in a table.")
+    private Integer maxNewTokens;
+
+    @Option(
+            names = "--temperature",
+            paramLabel = "T",
+            defaultValue = "0",
+            description =
+                    "0 picks the likeliest token; above, logits are divided by it and drawn from."
+                            + " Default: ${DEFAULT-VALUE}.")
+    private double temperature;
+
+    @Option(
+            names = "--top-k",
+            paramLabel = "K",
+            defaultValue = "0",
+            description =
+                    "Draw among the K likeliest tokens; 0 means all. Default: ${DEFAULT-VALUE}.")
+    private int topK;
+
+    @Option(
+            names = "--top-p",
+            paramLabel = "P",
+            defaultValue = "1",
+            description =
+                    "Draw among the likeliest tokens whose probabilities sum to P. Default:"
+                            + " ${DEFAULT-VALUE}.")
+    private double topP;
+
+    @Option(
+            names = "--repetition-penalty",
+            paramLabel = "R",
+            defaultValue = "1",
+            description =
+                    "Make tokens that occurred less likely, above 1; 1 changes nothing. Default:"
+                            + " ${DEFAULT-VALUE}.")
+    private double repetitionPenalty;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Seed of the draws. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    @Option(
+            names = "--stop",
+            paramLabel = "TEXT",
+            description = "Text that ends the answer and is not part of it. Repeat it for several.")
+    private List<String> stopStrings = new ArrayList<>();
+
+    GenerationOptions.Builder builder(int defaultMaxNewTokens) {
+        return GenerationOptions.builder()
+                .maxNewTokens(maxNewTokens == null ? defaultMaxNewTokens : maxNewTokens)
+                .temperature(temperature)
+                .topK(topK)
+                .topP(topP)
+                .repetitionPenalty(repetitionPenalty)
+                .seed(seed)
+                .stopStrings(stopStrings);
+    }
+}

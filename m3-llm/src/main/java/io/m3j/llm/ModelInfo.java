@@ -1,0 +1,209 @@
+package io.m3j.llm;
+
+import io.m3j.core.ConfigJson;
+import io.m3j.core.Ladder;
+import io.m3j.core.Scale;
+import io.m3j.core.torch.Precision;
+import io.m3j.core.weights.Checkpoint;
+import io.m3j.core.weights.ElementType;
+import io.m3j.core.weights.Layout;
+import io.m3j.core.weights.NameMap;
+import io.m3j.core.weights.TensorInfo;
+import io.m3j.llm.tokenizer.TokenizerSettings;
+import io.m3j.vision.ClipVisionConfig;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What a checkpoint is and what it would cost, told from its configuration and the headers of its
+ * weights: no weight is read and no engine is started.
+ *
+ * @param config of the checkpoint
+ * @param layout how its tensors are named
+ * @param parameters how many weights there are
+ * @param storedTypes how many weights lie on disk in each element type; tables that the code
+ *     computes itself are not counted
+ * @param tower where the vision tower is
+ * @param scales what each scale costs, coarsest first; empty if the tower's sizes are not known
+ * @param template name of the prompt template that would be chosen
+ * @param tokenizer the tokenizer's file, {@code tokenizer.model} or {@code tokenizer.json}, if any
+ * @param untrained whether the weights are random and the answers mean nothing: {@code m3j_untrained}
+ *     of config.json
+ */
+public record ModelInfo(
+        M3Config config,
+        Layout layout,
+        Parameters parameters,
+        Map<ElementType, Long> storedTypes,
+        Tower tower,
+        List<ScaleCost> scales,
+        String template,
+        Optional<String> tokenizer,
+        boolean untrained) {
+
+    /** The key of config.json that says that a checkpoint's weights were never trained. */
+    public static final String UNTRAINED_KEY = "m3j_untrained";
+
+    private static final List<String> TOKENIZER_FILES =
+            List.of("tokenizer.model", "tokenizer.json");
+
+    /** Copies the collections. */
+    public ModelInfo {
+        storedTypes = Map.copyOf(storedTypes);
+        scales = List.copyOf(scales);
+    }
+
+    /**
+     * How many weights there are.
+     *
+     * @param tower of the vision tower; empty if the tower was not found
+     * @param projector of the projector, and of the vector that ends a row of LLaVA-NeXT's tiles
+     * @param decoder of the decoder, embeddings and head included
+     */
+    public record Parameters(Optional<Long> tower, long projector, long decoder) {
+        /**
+         * @return all that were found
+         */
+        public long total() {
+            return tower.orElse(0L) + projector + decoder;
+        }
+
+        /**
+         * @param precision to compute in
+         * @return bytes that they take in memory
+         */
+        public long bytes(Precision precision) {
+            return total() * precision.bytes();
+        }
+    }
+
+    /**
+     * Where the vision tower is.
+     *
+     * @param inside whether the checkpoint holds it
+     * @param directory where it was found otherwise; empty if it was not
+     * @param named what the checkpoint calls it, if it does
+     * @param config its sizes, if they are known
+     */
+    public record Tower(
+            boolean inside,
+            Optional<Path> directory,
+            Optional<String> named,
+            Optional<ClipVisionConfig> config) {}
+
+    /**
+     * What one tile costs at one scale.
+     *
+     * @param scale the scale
+     * @param visualTokens positions of the prompt that one tile takes
+     * @param cacheBytes bytes that their keys and values take, by the precision computed in
+     */
+    public record ScaleCost(Scale scale, int visualTokens, Map<Precision, Long> cacheBytes) {
+        /** Copies the map. */
+        public ScaleCost {
+            cacheBytes = Map.copyOf(cacheBytes);
+        }
+    }
+
+    /**
+     * @param directory of a checkpoint, with config.json and the weights
+     * @return what its files say
+     * @throws io.m3j.core.M3Exception if a file is missing or broken, or the architecture not known
+     */
+    public static ModelInfo read(Path directory) {
+        M3Config config = M3Config.read(directory);
+        VisionTowerLocator locator = new VisionTowerLocator(config, Optional.empty());
+        Count count = new Count();
+        Layout layout;
+        boolean inside;
+        try (Checkpoint checkpoint = Checkpoint.open(directory)) {
+            layout = count.add(checkpoint);
+            inside = count.tower > 0;
+        }
+        Optional<Path> beside = inside ? Optional.empty() : locator.directory();
+        if (beside.isPresent()) {
+            try (Checkpoint checkpoint = Checkpoint.open(beside.get())) {
+                count.add(checkpoint);
+            }
+        }
+        Optional<ClipVisionConfig> vision = locator.knownConfig();
+        TokenizerSettings settings = TokenizerSettings.read(directory);
+        return new ModelInfo(
+                config,
+                layout,
+                count.parameters(),
+                count.storedTypes,
+                new Tower(inside, beside, config.visionTower(), vision),
+                vision.map(v -> costs(config, config.ladder(v.gridSide()))).orElse(List.of()),
+                PromptTemplate.choose(config.facts().withChatTemplate(settings.chatTemplate()))
+                        .name(),
+                TOKENIZER_FILES.stream()
+                        .filter(file -> Files.isRegularFile(directory.resolve(file)))
+                        .findFirst(),
+                ConfigJson.read(directory.resolve("config.json")).flag(UNTRAINED_KEY, false));
+    }
+
+    private static List<ScaleCost> costs(M3Config config, Ladder ladder) {
+        List<ScaleCost> costs = new ArrayList<>();
+        for (Scale scale : ladder.scales()) {
+            long elements = config.decoder().cacheElementsPerPosition() * scale.tokens();
+            Map<Precision, Long> bytes = new EnumMap<>(Precision.class);
+            Arrays.stream(Precision.values()).forEach(p -> bytes.put(p, elements * p.bytes()));
+            costs.add(new ScaleCost(scale, scale.tokens(), bytes));
+        }
+        return costs;
+    }
+
+    /**
+     * @return ids that end an answer
+     */
+    public Set<Long> endOfSequence() {
+        return config.endOfSequence();
+    }
+
+    /** Sums over the headers of one or two checkpoints. */
+    private static final class Count {
+
+        private static final String TOWER = "vision_tower.";
+        // CLIP's projection into the space of its text tower: LLaVA does not use it.
+        private static final String CLIP_PROJECTION = TOWER + "projection.";
+
+        private final Map<ElementType, Long> storedTypes = new EnumMap<>(ElementType.class);
+        private long tower;
+        private long projector;
+        private long decoder;
+
+        Layout add(Checkpoint checkpoint) {
+            NameMap names = NameMap.detect(checkpoint.names());
+            names.theirsByOurs().forEach((ours, theirs) -> add(ours, checkpoint.info(theirs)));
+            return names.layout();
+        }
+
+        private void add(String ours, TensorInfo info) {
+            if (ours.startsWith(CLIP_PROJECTION)) {
+                return;
+            }
+            long elements = info.byteCount() / info.type().bytes();
+            storedTypes.merge(info.type(), elements, Long::sum);
+            if (ours.startsWith(TOWER)) {
+                tower += elements;
+            } else if (ours.startsWith("decoder.")) {
+                decoder += elements;
+            } else {
+                projector += elements;
+            }
+        }
+
+        Parameters parameters() {
+            return new Parameters(
+                    tower == 0 ? Optional.empty() : Optional.of(tower), projector, decoder);
+        }
+    }
+}
