@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.m3j.core.nn.Weights;
 import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.Linear;
 import io.m3j.core.torch.Precision;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +16,7 @@ import java.util.List;
  * the output head. The names of the parts are those of Hugging Face's {@code modeling_llama}.
  *
  * <pre>
- * ids [L] → embeddings [1, L, D] → layers [1, L, D] → norm, head → logits [L, V]
+ * ids [L] → embeddings [L, D] → layers [L, D] → norm, head → logits [L, V]
  * </pre>
  *
  * <p>Its arrays belong to the manager that the weights were loaded to. Safe for use by several
@@ -26,14 +27,23 @@ final class Decoder {
     /** One layer: what the two kernels take, in their order. */
     private record Layer(List<NDArray> attention, List<NDArray> mlp) {}
 
+    /**
+     * New rows of one sequence.
+     *
+     * @param cache the positions before; takes the new ones in
+     * @param length how many rows
+     */
+    record Span(KvCache cache, int length) {}
+
     private final Kernels kernels;
     private final DecoderConfig config;
     private final Precision precision;
     private final RotaryEmbedding rotary;
     private final NDArray embeddings; // [V, D]
     private final List<Layer> layers;
-    private final NDArray norm; //       [D]
-    private final NDArray head; //       [V, D]
+    private final List<NDArray> head; // norm [D], then the operands of the head [V, D]
+    private final Linear.Form form;
+    private final boolean fused;
 
     /**
      * @param weights names beginning with {@code decoder.}
@@ -44,17 +54,21 @@ final class Decoder {
         this.kernels = weights.kernels();
         this.config = config;
         this.precision = weights.precision();
-        this.rotary = new RotaryEmbedding(kernels, manager, config, precision);
+        this.rotary = new RotaryEmbedding(kernels, manager, config, precision.activations());
         long vocabulary = config.vocabularySize();
         long width = config.hiddenSize();
-        this.embeddings = weights.get("decoder.embed_tokens.weight", vocabulary, width);
+        String table = "decoder.embed_tokens";
+        this.embeddings = weights.get(table + ".weight", vocabulary, width);
         this.layers = new ArrayList<>();
         for (int i = 0; i < config.layers(); i++) {
             layers.add(layer(weights, "decoder.layers." + i + "."));
         }
-        this.norm = weights.get("decoder.norm.weight", width);
         boolean tied = config.tiedHead() && !weights.has("decoder.lm_head.weight");
-        this.head = tied ? embeddings : weights.get("decoder.lm_head.weight", vocabulary, width);
+        Linear out = weights.linear(tied ? table : "decoder.lm_head", vocabulary, width);
+        NDArray norm = weights.get("decoder.norm.weight", width);
+        this.head = Linear.operands(List.of(norm), List.of(out));
+        this.form = out.form();
+        this.fused = weights.fuses();
     }
 
     private Layer layer(Weights weights, String prefix) {
@@ -64,25 +78,25 @@ final class Decoder {
         long keys = (long) config.keyValueHeads() * config.headSize();
         String self = prefix + "self_attn.";
         String mlp = prefix + "mlp.";
+        List<Linear> attention =
+                new ArrayList<>(
+                        weights.fused(
+                                List.of(self + "q_proj", self + "k_proj", self + "v_proj"),
+                                new long[] {queries, keys, keys},
+                                width));
+        attention.add(weights.linear(self + "o_proj", width, queries));
+        List<Linear> feedForward =
+                new ArrayList<>(
+                        weights.fused(
+                                List.of(mlp + "gate_proj", mlp + "up_proj"),
+                                new long[] {inner, inner},
+                                width));
+        feedForward.add(weights.linear(mlp + "down_proj", width, inner));
+        NDArray before = weights.get(prefix + "input_layernorm.weight", width);
+        NDArray between = weights.get(prefix + "post_attention_layernorm.weight", width);
         return new Layer(
-                List.of(
-                        weights.get(prefix + "input_layernorm.weight", width),
-                        weights.get(self + "q_proj.weight", queries, width),
-                        weights.get(self + "k_proj.weight", keys, width),
-                        weights.get(self + "v_proj.weight", keys, width),
-                        weights.get(self + "o_proj.weight", width, queries),
-                        weights.getOrEmpty(self + "q_proj.bias", queries),
-                        weights.getOrEmpty(self + "k_proj.bias", keys),
-                        weights.getOrEmpty(self + "v_proj.bias", keys),
-                        weights.getOrEmpty(self + "o_proj.bias", width)),
-                List.of(
-                        weights.get(prefix + "post_attention_layernorm.weight", width),
-                        weights.get(mlp + "gate_proj.weight", inner, width),
-                        weights.get(mlp + "up_proj.weight", inner, width),
-                        weights.get(mlp + "down_proj.weight", width, inner),
-                        weights.getOrEmpty(mlp + "gate_proj.bias", inner),
-                        weights.getOrEmpty(mlp + "up_proj.bias", inner),
-                        weights.getOrEmpty(mlp + "down_proj.bias", width)));
+                Linear.operands(List.of(before), attention),
+                Linear.operands(List.of(between), feedForward));
     }
 
     /**
@@ -105,7 +119,7 @@ final class Decoder {
      *
      * @param owner owns the result
      * @param ids each from 0 to V − 1, which the caller has checked
-     * @return [L, D] in the decoder's precision
+     * @return [L, D] in the decoder's type of activations
      */
     NDArray embed(NDManager owner, long... ids) {
         try (NDManager scope = owner.newSubManager()) {
@@ -114,30 +128,59 @@ final class Decoder {
     }
 
     /**
-     * Reads L more positions.
+     * Reads more positions of one sequence.
      *
      * @param owner owns the result
-     * @param x their embeddings [1, L, D] in the decoder's precision
+     * @param x their embeddings [L, D] in the decoder's type of activations
      * @param cache the positions before; takes these in
      * @param lastOnly whether the logits of the last position alone are wanted
-     * @return float32 [1, 1 or L, V]
+     * @return float32 [1 or L, V]
      */
     NDArray forward(NDManager owner, NDArray x, KvCache cache, boolean lastOnly) {
-        int length = Math.toIntExact(x.getShape().get(1));
-        cache.require(length);
+        int length = Math.toIntExact(x.getShape().get(0));
+        return forward(owner, x, List.of(new Span(cache, length)), lastOnly);
+    }
+
+    /**
+     * Reads more positions of one or more sequences at once. Nothing is padded: the rows of all
+     * sequences pass through the linear layers as one matrix, and each attends to its own cache.
+     *
+     * @param owner owns the result
+     * @param x the embeddings of all new rows behind one another [R, D]
+     * @param spans how many of them belong to which sequence, in order
+     * @param lastOnly whether the logits of each sequence's last row alone are wanted
+     * @return float32 [sequences or R, V]
+     */
+    NDArray forward(NDManager owner, NDArray x, List<Span> spans, boolean lastOnly) {
+        spans.forEach(span -> span.cache().require(span.length()));
+        long[] starts = spans.stream().mapToLong(span -> span.cache().length()).toArray();
+        long[] lengths = spans.stream().mapToLong(Span::length).toArray();
         try (NDManager scope = owner.newSubManager()) {
-            RotaryEmbedding.Rows rows = rotary.rows(scope, cache.length(), length);
+            RotaryEmbedding.Rows rows = rotary.rows(scope, starts, lengths); // [R, 1, E]
             NDManager here = scope.newSubManager();
             for (int i = 0; i < layers.size(); i++) {
                 // One manager a layer: what the layer before left is freed as soon as it is read.
                 NDManager next = scope.newSubManager();
-                x = layer(next, i, x, rows, cache);
+                x = layer(next, i, x, rows, spans, starts, lengths); //         [R, D]
                 here.close();
                 here = next;
             }
-            cache.advance(length);
-            return logits(owner, x, lastOnly);
+            spans.forEach(span -> span.cache().advance(span.length()));
+            boolean all = !lastOnly || spans.size() == x.getShape().get(0);
+            long[] wanted = all ? new long[0] : lastRows(lengths);
+            return kernels.decoderLogits(
+                    owner, x, head, form, wanted, config.rmsNormEpsilon()); //   [rows, V]
         }
+    }
+
+    private static long[] lastRows(long[] lengths) {
+        long[] rows = new long[lengths.length];
+        long end = 0;
+        for (int i = 0; i < rows.length; i++) {
+            end += lengths[i];
+            rows[i] = end - 1;
+        }
+        return rows;
     }
 
     /**
@@ -145,26 +188,39 @@ final class Decoder {
      *
      * @param owner owns the result
      * @param index which layer
-     * @param x [1, L, D]
+     * @param x [R, D]
      * @param rows of the positions of x
-     * @param cache the positions before
-     * @return [1, L, D]
+     * @param spans the sequences
+     * @param starts position of the first new row of each
+     * @param lengths new rows of each
+     * @return [R, D]
      */
-    NDArray layer(NDManager owner, int index, NDArray x, RotaryEmbedding.Rows rows, KvCache cache) {
+    NDArray layer(
+            NDManager owner,
+            int index,
+            NDArray x,
+            RotaryEmbedding.Rows rows,
+            List<Span> spans,
+            long[] starts,
+            long[] lengths) {
         Layer layer = layers.get(index);
+        double epsilon = config.rmsNormEpsilon();
         x =
                 kernels.decoderAttention(
                         owner,
                         x,
                         layer.attention(),
+                        form,
+                        fused,
                         rows.cosines(),
                         rows.sines(),
-                        cache.keys(index),
-                        cache.values(index),
+                        spans.stream().map(span -> span.cache().keys(index)).toList(),
+                        spans.stream().map(span -> span.cache().values(index)).toList(),
+                        starts,
+                        lengths,
                         config.heads(),
-                        cache.length(),
-                        config.rmsNormEpsilon()); // [1, L, D]
-        return kernels.decoderMlp(owner, x, layer.mlp(), config.rmsNormEpsilon()); // [1, L, D]
+                        epsilon); //                                                [R, D]
+        return kernels.decoderMlp(owner, x, layer.mlp(), form, fused, epsilon); //  [R, D]
     }
 
     /**
@@ -172,9 +228,5 @@ final class Decoder {
      */
     RotaryEmbedding rotary() {
         return rotary;
-    }
-
-    private NDArray logits(NDManager owner, NDArray x, boolean lastOnly) {
-        return kernels.decoderLogits(owner, x, norm, head, config.rmsNormEpsilon(), lastOnly);
     }
 }

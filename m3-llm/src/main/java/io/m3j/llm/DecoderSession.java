@@ -20,7 +20,7 @@ final class DecoderSession implements LogitSource {
      * @param kernels to make managers with
      * @param decoder that reads
      * @param model kept open during each step, not between them
-     * @param prompt makes the prompt's embeddings [1, L, D]
+     * @param prompt makes the prompt's embeddings [L, D]
      * @param capacity positions of prompt and answer together
      */
     DecoderSession(
@@ -43,7 +43,7 @@ final class DecoderSession implements LogitSource {
 
     @Override
     public float[] step(long id) {
-        return read(scope -> decoder.embed(scope, id).expandDims(0)); // [1, 1, D]
+        return read(scope -> decoder.embed(scope, id)); // [1, D]
     }
 
     private float[] read(Function<NDManager, NDArray> embeddings) {

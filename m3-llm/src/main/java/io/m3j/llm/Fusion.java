@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
-import io.m3j.core.torch.Precision;
 import io.m3j.vision.EncodedImage;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,19 +21,19 @@ final class Fusion {
 
     private final Kernels kernels;
     private final Decoder decoder;
-    private final Precision precision;
+    private final FloatType type;
     private final long imageToken;
 
     /**
      * @param kernels to join arrays with
      * @param decoder embeds the text
-     * @param precision the type that the decoder computes in
+     * @param type of the decoder's activations
      * @param imageToken the second id that means a slot; {@link #M3Tokenizer.IMAGE_ID} if there is none
      */
-    Fusion(Kernels kernels, Decoder decoder, Precision precision, long imageToken) {
+    Fusion(Kernels kernels, Decoder decoder, FloatType type, long imageToken) {
         this.kernels = kernels;
         this.decoder = decoder;
-        this.precision = precision;
+        this.type = type;
         this.imageToken = imageToken;
     }
 
@@ -90,7 +90,7 @@ final class Fusion {
      * @param images one for each slot, in the order of the slots
      * @param ids a prompt that {@link #length} has checked
      * @param scale of every image
-     * @return [1, L, D] in the decoder's precision
+     * @return [L, D] in the decoder's type of activations
      */
     NDArray fuse(NDManager owner, List<EncodedImage> images, long[] ids, Scale scale) {
         try (NDManager scope = owner.newSubManager()) {
@@ -109,19 +109,16 @@ final class Fusion {
                 }
                 textStart = i + 1;
             }
-            NDArray joined = kernels.concatenate(scope, parts, 0); // [L, D]
-            NDArray batch = joined.expandDims(0); //                  [1, L, D]
-            batch.attach(owner);
-            return batch;
+            return kernels.concatenate(owner, parts, 0); // [L, D]
         }
     }
 
-    /** [tiles, s, D] → [tiles · s, D], in the decoder's precision. */
+    /** [tiles, s, D] → [tiles · s, D], in the decoder's type of activations. */
     private NDArray visual(NDManager scope, EncodedImage image, Scale scale) {
         return image.during(
                 () -> {
                     // A copy of our own first: a view would hang on the image's manager.
-                    NDArray tokens = kernels.convert(scope, image.at(scale), precision);
+                    NDArray tokens = kernels.convert(scope, image.at(scale), type);
                     return tokens.reshape(-1, tokens.getShape().get(2));
                 });
     }

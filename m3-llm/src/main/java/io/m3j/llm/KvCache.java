@@ -25,7 +25,7 @@ final class KvCache implements AutoCloseable {
     /**
      * @param kernels to allocate with
      * @param config the decoder's sizes
-     * @param precision the type that the decoder computes in
+     * @param precision that the decoder computes in
      * @param capacity positions it can hold
      */
     KvCache(Kernels kernels, DecoderConfig config, Precision precision, int capacity) {
@@ -39,12 +39,16 @@ final class KvCache implements AutoCloseable {
 
     private NDArray allocate(Kernels kernels, DecoderConfig config, Precision precision) {
         return kernels.zeros(
-                manager, precision, 1, config.keyValueHeads(), capacity, config.headSize());
+                manager,
+                precision.activations(),
+                config.keyValueHeads(),
+                capacity,
+                config.headSize());
     }
 
     /**
      * @param layer which layer
-     * @return [1, G, capacity, E]
+     * @return [G, capacity, E]
      */
     NDArray keys(int layer) {
         return keys.get(layer);
@@ -52,7 +56,7 @@ final class KvCache implements AutoCloseable {
 
     /**
      * @param layer which layer
-     * @return [1, G, capacity, E]
+     * @return [G, capacity, E]
      */
     NDArray values(int layer) {
         return values.get(layer);

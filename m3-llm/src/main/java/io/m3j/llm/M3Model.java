@@ -64,7 +64,9 @@ public final class M3Model implements AutoCloseable {
         }
         this.encoder = assembly.encoder();
         this.decoder = assembly.decoder();
-        this.fusion = new Fusion(kernels, decoder, options.precision(), config.imageToken());
+        this.fusion =
+                new Fusion(
+                        kernels, decoder, options.precision().activations(), config.imageToken());
     }
 
     /**
@@ -333,10 +335,8 @@ public final class M3Model implements AutoCloseable {
                 () -> {
                     try (NDManager scope = kernels.newManager();
                             KvCache cache = decoder.newCache(length)) {
-                        NDArray x = fusion.fuse(scope, images, ids, scale); //  [1, L, D]
-                        NDArray logits = decoder.forward(scope, x, cache, false).squeeze(0);
-                        logits.attach(manager);
-                        return logits; //                                         [L, V]
+                        NDArray x = fusion.fuse(scope, images, ids, scale); //    [L, D]
+                        return decoder.forward(manager, x, cache, false); //      [L, V]
                     }
                 };
         return lifetime.during(pass);

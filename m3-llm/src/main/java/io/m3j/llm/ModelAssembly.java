@@ -71,15 +71,16 @@ final class ModelAssembly {
                             && names.keySet().stream().anyMatch(n -> n.startsWith("vision_tower."));
             if (towerInside) {
                 total = names.size();
-                Weights weights = weights(checkpoint, names);
-                build(weights, weights);
+                build(weights(checkpoint, names, false), weights(checkpoint, names, true));
                 return;
             }
             Path towerDirectory = locator.directory().orElseThrow(locator::missing);
             try (Checkpoint towerCheckpoint = Checkpoint.open(towerDirectory)) {
                 Map<String, String> towerNames = names(towerCheckpoint);
                 total = names.size() + towerNames.size();
-                build(weights(checkpoint, names), weights(towerCheckpoint, towerNames));
+                build(
+                        weights(checkpoint, names, false),
+                        weights(towerCheckpoint, towerNames, true));
             }
         }
     }
@@ -92,13 +93,14 @@ final class ModelAssembly {
         return map.theirsByOurs();
     }
 
-    private Weights weights(Checkpoint checkpoint, Map<String, String> names) {
+    private Weights weights(Checkpoint checkpoint, Map<String, String> names, boolean packing) {
         return new Weights(
                 kernels,
                 manager,
                 checkpoint,
                 names,
                 options.precision(),
+                packing,
                 () -> options.progress().loaded(++loaded, total));
     }
 

@@ -80,7 +80,7 @@ public record ModelInfo(
          * @return bytes that they take in memory
          */
         public long bytes(Precision precision) {
-            return total() * precision.bytes();
+            return Math.round(total() * precision.bytesPerWeight());
         }
     }
 
@@ -155,7 +155,8 @@ public record ModelInfo(
         for (Scale scale : ladder.scales()) {
             long elements = config.decoder().cacheElementsPerPosition() * scale.tokens();
             Map<Precision, Long> bytes = new EnumMap<>(Precision.class);
-            Arrays.stream(Precision.values()).forEach(p -> bytes.put(p, elements * p.bytes()));
+            Arrays.stream(Precision.values())
+                    .forEach(p -> bytes.put(p, elements * p.activations().bytes()));
             costs.add(new ScaleCost(scale, scale.tokens(), bytes));
         }
         return costs;

@@ -3,9 +3,11 @@ package io.m3j.llm;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
-import io.m3j.core.torch.Precision;
 import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Cosines and sines of rotary position embedding (Su et al., arXiv 2104.09864), in the half-split
@@ -17,12 +19,12 @@ import java.nio.FloatBuffer;
  */
 final class RotaryEmbedding {
 
-    /** Rows for the positions of one call, [L, E] each. */
+    /** Rows for the positions of one call, [R, 1, E] each. */
     record Rows(NDArray cosines, NDArray sines) {}
 
     private final Kernels kernels;
     private final DecoderConfig config;
-    private final Precision precision;
+    private final FloatType type;
     private final NDManager manager;
     private Rows table;
     private int tableLength;
@@ -31,33 +33,48 @@ final class RotaryEmbedding {
      * @param kernels to convert types
      * @param manager owns the tables
      * @param config the decoder's sizes
-     * @param precision the type that the decoder computes in
+     * @param type of the decoder's activations
      */
-    RotaryEmbedding(Kernels kernels, NDManager manager, DecoderConfig config, Precision precision) {
+    RotaryEmbedding(Kernels kernels, NDManager manager, DecoderConfig config, FloatType type) {
         this.kernels = kernels;
         this.manager = manager;
         this.config = config;
-        this.precision = precision;
+        this.type = type;
     }
 
     /**
      * @param owner owns the result
-     * @param position of the first row
-     * @param length rows wanted
-     * @return rows position … position + length − 1
+     * @param starts position of the first row of each sequence
+     * @param lengths rows of each sequence
+     * @return the rows of all sequences behind one another
      */
-    Rows rows(NDManager owner, int position, int length) {
-        int end = position + length;
-        boolean stretched =
-                config.ropeScaling().kind() == RopeScaling.Kind.DYNAMIC
-                        && end > config.ropeScaling().originalPositions();
-        if (stretched) {
-            return make(owner, position, length, inverseFrequencies(config, end));
+    Rows rows(NDManager owner, long[] starts, long[] lengths) {
+        int longest = 0;
+        for (int i = 0; i < starts.length; i++) {
+            longest = Math.max(longest, Math.toIntExact(starts[i] + lengths[i]));
         }
-        Rows whole = table(end);
+        if (!stretched(longest)) {
+            Rows whole = table(longest);
+            return new Rows(
+                    kernels.rows(owner, whole.cosines(), starts, lengths),
+                    kernels.rows(owner, whole.sines(), starts, lengths));
+        }
+        List<NDArray> cosines = new ArrayList<>();
+        List<NDArray> sines = new ArrayList<>();
+        for (int i = 0; i < starts.length; i++) {
+            int end = Math.toIntExact(starts[i] + lengths[i]);
+            float[] frequencies = inverseFrequencies(config, stretched(end) ? end : 1);
+            Rows own = make(owner, (int) starts[i], (int) lengths[i], frequencies);
+            cosines.add(own.cosines());
+            sines.add(own.sines());
+        }
         return new Rows(
-                kernels.rows(owner, whole.cosines(), position, end),
-                kernels.rows(owner, whole.sines(), position, end));
+                kernels.concatenate(owner, cosines, 0), kernels.concatenate(owner, sines, 0));
+    }
+
+    private boolean stretched(int end) {
+        return config.ropeScaling().kind() == RopeScaling.Kind.DYNAMIC
+                && end > config.ropeScaling().originalPositions();
     }
 
     /** The table, doubled until it holds the positions asked for. */
@@ -84,13 +101,13 @@ final class RotaryEmbedding {
                 sines.put((float) Math.sin(angle));
             }
         }
-        Shape shape = new Shape(length, 2L * half);
+        Shape shape = new Shape(length, 1, 2L * half);
         return new Rows(array(owner, cosines, shape), array(owner, sines, shape));
     }
 
     private NDArray array(NDManager owner, FloatBuffer values, Shape shape) {
         try (NDManager scope = owner.newSubManager()) {
-            return kernels.convert(owner, scope.create(values.flip(), shape), precision);
+            return kernels.convert(owner, scope.create(values.flip(), shape), type);
         }
     }
 

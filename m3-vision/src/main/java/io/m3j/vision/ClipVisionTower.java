@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.nn.Weights;
 import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.Linear;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -16,7 +17,7 @@ import java.util.List;
 public final class ClipVisionTower {
 
     /** One layer: what the two kernels take, in their order. */
-    private record Layer(List<NDArray> attention, List<NDArray> mlp) {}
+    private record Layer(Linear.Form form, List<NDArray> attention, List<NDArray> mlp) {}
 
     private final Kernels kernels;
     private final ClipVisionConfig config;
@@ -65,14 +66,19 @@ public final class ClipVisionTower {
     private Layer layer(Weights weights, String prefix) {
         long width = config.hiddenSize();
         long inner = config.intermediateSize();
-        List<NDArray> attention = norm(weights, prefix + "layer_norm1", width);
-        for (String name : List.of("q_proj", "k_proj", "v_proj", "out_proj")) {
-            attention.addAll(linear(weights, prefix + "self_attn." + name, width, width));
-        }
-        List<NDArray> mlp = norm(weights, prefix + "layer_norm2", width);
-        mlp.addAll(linear(weights, prefix + "mlp.fc1", inner, width));
-        mlp.addAll(linear(weights, prefix + "mlp.fc2", width, inner));
-        return new Layer(attention, mlp);
+        String self = prefix + "self_attn.";
+        Linear qkv =
+                weights.joined(
+                        List.of(self + "q_proj", self + "k_proj", self + "v_proj"),
+                        new long[] {width, width, width},
+                        width);
+        Linear out = weights.linear(self + "out_proj", width, width);
+        Linear fc1 = weights.linear(prefix + "mlp.fc1", inner, width);
+        Linear fc2 = weights.linear(prefix + "mlp.fc2", width, inner);
+        return new Layer(
+                qkv.form(),
+                Linear.operands(norm(weights, prefix + "layer_norm1", width), List.of(qkv, out)),
+                Linear.operands(norm(weights, prefix + "layer_norm2", width), List.of(fc1, fc2)));
     }
 
     private static List<NDArray> norm(Weights weights, String name, long width) {
@@ -80,10 +86,6 @@ public final class ClipVisionTower {
         pair.add(weights.get(name + ".weight", width));
         pair.add(weights.get(name + ".bias", width));
         return pair;
-    }
-
-    private static List<NDArray> linear(Weights weights, String name, long out, long in) {
-        return List.of(weights.get(name + ".weight", out, in), weights.get(name + ".bias", out));
     }
 
     /**
@@ -122,8 +124,9 @@ public final class ClipVisionTower {
         for (Layer layer : layers.subList(0, count)) {
             // One manager a layer: what the layer before left is freed as soon as it is read.
             NDManager next = owner.newSubManager();
-            x = kernels.clipAttention(next, x, layer.attention(), config.heads(), epsilon);
-            x = kernels.clipMlp(next, x, layer.mlp(), config.activation(), epsilon);
+            Linear.Form form = layer.form();
+            x = kernels.clipAttention(next, x, layer.attention(), form, config.heads(), epsilon);
+            x = kernels.clipMlp(next, x, layer.mlp(), form, config.activation(), epsilon);
             scope.close();
             scope = next;
         }

@@ -4,7 +4,10 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.nn.Weights;
 import io.m3j.core.torch.Activation;
+import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.Linear;
+import io.m3j.core.torch.Precision;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -17,13 +20,18 @@ import java.util.List;
 public final class Projector {
 
     private final Kernels kernels;
-    private final List<NDArray> weights;
+    private final List<NDArray> operands;
+    private final Linear.Form form;
     private final Activation activation;
+    private final FloatType type;
 
-    private Projector(Kernels kernels, List<NDArray> weights, Activation activation) {
+    private Projector(
+            Kernels kernels, List<Linear> layers, Activation activation, Precision precision) {
         this.kernels = kernels;
-        this.weights = List.copyOf(weights);
+        this.operands = Linear.operands(List.of(), layers);
+        this.form = layers.get(0).form();
         this.activation = activation;
+        this.type = precision.activations();
     }
 
     /**
@@ -36,13 +44,11 @@ public final class Projector {
      */
     public static Projector load(
             Weights weights, int in, int out, int layers, Activation activation) {
-        List<NDArray> arrays = new ArrayList<>();
+        List<Linear> linears = new ArrayList<>();
         for (int i = 0; i < layers; i++) {
-            String name = "projector." + i;
-            arrays.add(weights.get(name + ".weight", out, i == 0 ? in : out));
-            arrays.add(weights.getOrEmpty(name + ".bias", out));
+            linears.add(weights.linear("projector." + i, out, i == 0 ? in : out));
         }
-        return new Projector(weights.kernels(), arrays, activation);
+        return new Projector(weights.kernels(), linears, activation, weights.precision());
     }
 
     /**
@@ -51,6 +57,9 @@ public final class Projector {
      * @return [T, N, decoder's hidden size] in the projector's precision
      */
     public NDArray project(NDManager owner, NDArray features) {
-        return kernels.project(owner, features, weights, activation);
+        try (NDManager scope = owner.newSubManager()) {
+            NDArray x = kernels.convert(scope, features, type);
+            return kernels.project(owner, x, operands, form, activation);
+        }
     }
 }

@@ -52,6 +52,7 @@ class ClipVisionTowerGoldenTest {
                             file,
                             NameMap.detect(file.names()).theirsByOurs(),
                             Precision.FLOAT32,
+                            true,
                             () -> {});
             ClipVisionTower tower = ClipVisionTower.load(weights, config, -1);
             FloatBuffer planes =

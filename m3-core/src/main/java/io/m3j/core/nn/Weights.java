@@ -4,10 +4,15 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.m3j.core.M3Exception;
+import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.Linear;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.Checkpoint;
+import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.TensorInfo;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -21,6 +26,7 @@ public final class Weights {
     private final Checkpoint checkpoint;
     private final Map<String, String> names;
     private final Precision precision;
+    private final boolean packing;
     private final Runnable onLoaded;
 
     /**
@@ -28,7 +34,8 @@ public final class Weights {
      * @param owner owns every array that comes from here
      * @param checkpoint where the tensors are
      * @param names our name of each tensor → the checkpoint's
-     * @param precision the type of the arrays
+     * @param precision what linear layers compute in
+     * @param packing whether bfloat16 weights are packed too: a copy, for speed
      * @param onLoaded called after each tensor, for progress
      */
     public Weights(
@@ -37,12 +44,14 @@ public final class Weights {
             Checkpoint checkpoint,
             Map<String, String> names,
             Precision precision,
+            boolean packing,
             Runnable onLoaded) {
         this.kernels = kernels;
         this.owner = owner;
         this.checkpoint = checkpoint;
         this.names = Map.copyOf(names);
         this.precision = precision;
+        this.packing = packing;
         this.onLoaded = onLoaded;
     }
 
@@ -54,7 +63,7 @@ public final class Weights {
     }
 
     /**
-     * @return the type of the arrays
+     * @return what linear layers compute in
      */
     public Precision precision() {
         return precision;
@@ -75,18 +84,110 @@ public final class Weights {
      * @throws M3Exception if the tensor is missing, not floating-point, or of another shape
      */
     public NDArray get(String name, long... shape) {
-        NDArray array = kernels.load(owner, checkpoint.get(checked(name, shape).name()), precision);
+        return load(owner, checked(name, shape), precision.activations());
+    }
+
+    private NDArray load(NDManager destination, TensorInfo tensor, FloatType type) {
+        NDArray array = kernels.load(destination, checkpoint.get(tensor.name()), type);
         onLoaded.run();
         return array;
     }
 
     /**
-     * @param name our name of a bias
-     * @param shape what the configuration promises
-     * @return the array, or an empty one, the kernels' sign for none, if there is no such tensor
+     * @param name our name of a layer, without {@code .weight} and {@code .bias}
+     * @param outputs rows of its weight
+     * @param inputs columns of its weight
+     * @return the layer, in the form of the precision
+     * @throws M3Exception as {@link #get}
      */
-    public NDArray getOrEmpty(String name, long... shape) {
-        return has(name) ? get(name, shape) : kernels.zeros(owner, precision, 0);
+    public Linear linear(String name, long outputs, long inputs) {
+        return joined(List.of(name), new long[] {outputs}, inputs);
+    }
+
+    /**
+     * Layers of one input, as one layer where that costs nothing: where weights are packed anyway.
+     * Where they are used in place, joining them would copy them.
+     *
+     * @param names our names of the layers
+     * @param outputs rows of each weight
+     * @param inputs columns of every weight
+     * @return one layer, or one for each name
+     * @throws M3Exception as {@link #get}
+     */
+    public List<Linear> fused(List<String> names, long[] outputs, long inputs) {
+        if (packs()) {
+            return List.of(joined(names, outputs, inputs));
+        }
+        List<Linear> layers = new ArrayList<>();
+        for (int i = 0; i < outputs.length; i++) {
+            layers.add(linear(names.get(i), outputs[i], inputs));
+        }
+        return layers;
+    }
+
+    /**
+     * Layers of one input as one layer, whose outputs lie behind one another.
+     *
+     * @param names our names of the layers
+     * @param outputs rows of each weight
+     * @param inputs columns of every weight
+     * @return the layer, in the form of the precision
+     * @throws M3Exception as {@link #get}
+     */
+    public Linear joined(List<String> names, long[] outputs, long inputs) {
+        List<TensorInfo> tensors = new ArrayList<>();
+        for (int i = 0; i < outputs.length; i++) {
+            tensors.add(checked(names.get(i) + ".weight", outputs[i], inputs));
+        }
+        NDArray bias = joinedBias(names, outputs);
+        if (!packs() && tensors.size() == 1) {
+            NDArray weight = load(owner, tensors.get(0), precision.activations());
+            return kernels.linear(owner, weight, bias, precision, false);
+        }
+        try (NDManager scope = owner.newSubManager()) {
+            FloatType type = packs() ? packedFrom(tensors) : precision.activations();
+            List<NDArray> parts = tensors.stream().map(t -> load(scope, t, type)).toList();
+            NDArray weight =
+                    parts.size() == 1
+                            ? parts.get(0)
+                            : kernels.concatenate(packs() ? scope : owner, parts, 0);
+            return kernels.linear(owner, weight, bias, precision, packs());
+        }
+    }
+
+    /** Quantising starts from what is stored, not from a rounding of it. */
+    private FloatType packedFrom(List<TensorInfo> tensors) {
+        boolean bfloat16 = tensors.stream().allMatch(t -> t.type() == ElementType.BFLOAT16);
+        return precision == Precision.BFLOAT16 || (bfloat16 && precision != Precision.FLOAT32)
+                ? FloatType.BFLOAT16
+                : FloatType.FLOAT32;
+    }
+
+    /** Missing biases among present ones count as zeros; if none is there, neither is a bias. */
+    private NDArray joinedBias(List<String> names, long[] outputs) {
+        if (names.stream().noneMatch(name -> has(name + ".bias"))) {
+            return kernels.zeros(owner, precision.activations(), 0);
+        }
+        List<NDArray> parts = new ArrayList<>();
+        for (int i = 0; i < outputs.length; i++) {
+            String bias = names.get(i) + ".bias";
+            parts.add(
+                    has(bias)
+                            ? get(bias, outputs[i])
+                            : kernels.zeros(owner, precision.activations(), outputs[i]));
+        }
+        return parts.size() == 1 ? parts.get(0) : kernels.concatenate(owner, parts, 0);
+    }
+
+    /**
+     * @return whether {@link #fused} gives one layer
+     */
+    public boolean fuses() {
+        return packs();
+    }
+
+    private boolean packs() {
+        return kernels.packs(precision, packing);
     }
 
     /**

@@ -1,11 +1,13 @@
 package io.m3j.core.torch;
 
 import ai.djl.Device;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.m3j.core.Ladder;
+import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.StoredTensor;
@@ -16,6 +18,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One typed Java method for each TorchScript kernel of {@code kernels.torchscript}, which says what
@@ -30,14 +34,23 @@ import java.util.List;
  */
 public final class Kernels implements AutoCloseable {
 
-    private static final String SOURCE = "kernels.torchscript";
+    private static final Logger LOGGER = LoggerFactory.getLogger(Kernels.class);
+
+    private static final String PROGRAM = "kernels.torchscript";
+    private static final String ONEDNN = "linear-onednn.torchscript";
+    private static final String PLAIN = "linear-plain.torchscript";
+
+    /** Rows that packed weights are laid out for: a prefill. Other counts work as well as they can. */
+    private static final int PACKED_FOR_ROWS = 640;
 
     private final TorchProgram program;
     private final Device device;
+    private final boolean onednn;
 
-    private Kernels(Device device) {
-        this.program = new TorchProgram(device, source());
+    private Kernels(TorchProgram program, boolean onednn) {
+        this.program = program;
         this.device = program.manager().getDevice();
+        this.onednn = onednn;
     }
 
     /**
@@ -47,13 +60,22 @@ public final class Kernels implements AutoCloseable {
      * @return the kernels, to be closed by the caller
      */
     public static Kernels load(Device device) {
-        return new Kernels(device);
+        String program = source(PROGRAM);
+        if (!device.isGpu()) {
+            try {
+                return new Kernels(new TorchProgram(device, program + source(ONEDNN)), true);
+            } catch (EngineException e) {
+                LOGGER.warn("this libtorch lacks oneDNN's linear layers: slower ones are used");
+                LOGGER.debug("loading {} failed", ONEDNN, e);
+            }
+        }
+        return new Kernels(new TorchProgram(device, program + source(PLAIN)), false);
     }
 
-    private static String source() {
-        try (InputStream in = Kernels.class.getResourceAsStream(SOURCE)) {
+    private static String source(String name) {
+        try (InputStream in = Kernels.class.getResourceAsStream(name)) {
             if (in == null) {
-                throw new IllegalStateException(SOURCE + " is missing from the m3-core jar");
+                throw new IllegalStateException(name + " is missing from the m3-core jar");
             }
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
@@ -91,17 +113,85 @@ public final class Kernels implements AutoCloseable {
      *
      * @param owner owns the result
      * @param tensor the stored tensor, floating-point
-     * @param precision the type of the result
+     * @param type of the result
      * @return an array of the tensor's shape
      */
-    public NDArray load(NDManager owner, StoredTensor tensor, Precision precision) {
+    public NDArray load(NDManager owner, StoredTensor tensor, FloatType type) {
         int stored = typeNumber(tensor.type());
-        if (stored == precision.typeNumber()) {
+        if (stored == type.number()) {
             return reinterpret(owner, tensor, stored);
         }
         try (NDManager scope = owner.newSubManager()) {
             return program.call(
-                    owner, "convert", reinterpret(scope, tensor, stored), precision.typeNumber());
+                    owner, "convert", reinterpret(scope, tensor, stored), type.number());
+        }
+    }
+
+    /**
+     * Brings a weight into the form that a precision computes with on this device.
+     *
+     * @param owner owns the result
+     * @param weight [outputs, inputs] in float32 or bfloat16; kept by the forms that do not pack, so
+     *     it must live as long as {@code owner}
+     * @param bias [outputs] in the precision's type of activations, or empty
+     * @param precision what to compute in
+     * @param packing whether a bfloat16 weight is packed too
+     * @return the layer
+     * @throws M3Exception if the device has no such form
+     */
+    public Linear linear(
+            NDManager owner, NDArray weight, NDArray bias, Precision precision, boolean packing) {
+        NDArray none =
+                program.call(owner, "zeros", bias, FloatType.FLOAT32.number(), new long[] {0});
+        if (!onednn) {
+            if (precision != Precision.FLOAT32 && precision != Precision.BFLOAT16) {
+                throw new M3Exception(
+                        "precision "
+                                + precision.label()
+                                + ": "
+                                + device
+                                + " has no kernels for it here; use float32 or bfloat16");
+            }
+            return new Linear(Linear.Form.PLAIN, weight, bias, none, none);
+        }
+        return switch (precision) {
+            case FLOAT32, BFLOAT16 -> {
+                if (!packs(precision, packing)) {
+                    yield new Linear(Linear.Form.BFLOAT16, weight, bias, none, none);
+                }
+                NDArray packed = program.call(owner, "pack", weight, PACKED_FOR_ROWS);
+                yield new Linear(Linear.Form.PACKED, packed, bias, none, none);
+            }
+            case INT8 -> int8(owner, weight, bias);
+            case INT4 -> int4(owner, weight, bias, none);
+        };
+    }
+
+    /**
+     * @param precision what to compute in
+     * @param packing whether a bfloat16 weight is packed too
+     * @return whether {@link #linear} makes a copy of the weight, rather than keep it where it lies
+     */
+    public boolean packs(Precision precision, boolean packing) {
+        return onednn && (precision != Precision.BFLOAT16 || packing);
+    }
+
+    private Linear int8(NDManager owner, NDArray weight, NDArray bias) {
+        try (NDManager scope = owner.newSubManager()) {
+            NDArray scales = program.call(owner, "int8_scales", weight);
+            NDArray levels = program.call(scope, "int8_levels", weight, scales);
+            NDArray packed = program.call(owner, "pack_int8", levels, PACKED_FOR_ROWS);
+            NDArray zeros = owner.zeros(scales.getShape(), DataType.INT32);
+            return new Linear(Linear.Form.INT8, packed, bias, scales, zeros);
+        }
+    }
+
+    private Linear int4(NDManager owner, NDArray weight, NDArray bias, NDArray none) {
+        try (NDManager scope = owner.newSubManager()) {
+            NDArray scales = program.call(owner, "int4_scales", weight);
+            NDArray levels = program.call(scope, "int4_levels", weight, scales);
+            NDArray packed = program.call(owner, "pack_int4", levels);
+            return new Linear(Linear.Form.INT4, packed, bias, scales, none);
         }
     }
 
@@ -143,40 +233,40 @@ public final class Kernels implements AutoCloseable {
      * @return a copy of its numbers as float32, safe for every method of NDArray
      */
     public NDArray toFloat32(NDManager owner, NDArray x) {
-        return program.call(owner, "convert", x, Precision.FLOAT32.typeNumber());
+        return program.call(owner, "convert", x, FloatType.FLOAT32.number());
     }
 
     /**
      * @param owner owns the result
      * @param x any array
-     * @param precision the type wanted
+     * @param type the type wanted
      * @return a copy of its numbers in that type
      */
-    public NDArray convert(NDManager owner, NDArray x, Precision precision) {
-        return program.call(owner, "convert", x, precision.typeNumber());
+    public NDArray convert(NDManager owner, NDArray x, FloatType type) {
+        return program.call(owner, "convert", x, type.number());
     }
 
     /**
      * @param owner owns the result
-     * @param precision the type
+     * @param type the type
      * @param shape the sizes
      * @return zeros
      */
-    public NDArray zeros(NDManager owner, Precision precision, long... shape) {
+    public NDArray zeros(NDManager owner, FloatType type, long... shape) {
         try (NDArray like = owner.create(0f)) {
-            return program.call(owner, "zeros", like, precision.typeNumber(), shape);
+            return program.call(owner, "zeros", like, type.number(), shape);
         }
     }
 
     /**
      * @param owner owns the result
-     * @param table [R, …]
-     * @param start the first row wanted
-     * @param end the row behind the last one wanted
-     * @return [end − start, …], a view of the table
+     * @param table [capacity, …]
+     * @param starts the first row of each span
+     * @param lengths how many rows each span has
+     * @return the rows of all spans behind one another; a view of the table if there is one span
      */
-    public NDArray rows(NDManager owner, NDArray table, int start, int end) {
-        return program.call(owner, "rows", table, start, end);
+    public NDArray rows(NDManager owner, NDArray table, long[] starts, long[] lengths) {
+        return program.call(owner, "rows", table, starts, lengths);
     }
 
     /**
@@ -222,14 +312,20 @@ public final class Kernels implements AutoCloseable {
      *
      * @param owner owns the result
      * @param x [T, L, D]
-     * @param weights norm, q, k, v, out, each with its bias behind it
+     * @param weights norm and its bias, then the operands of q|k|v in one layer and of out
+     * @param form of the layers
      * @param heads attention heads
      * @param epsilon of the norm
      * @return [T, L, D]
      */
     public NDArray clipAttention(
-            NDManager owner, NDArray x, List<NDArray> weights, int heads, double epsilon) {
-        return program.call(owner, "clip_attention", x, weights, heads, epsilon);
+            NDManager owner,
+            NDArray x,
+            List<NDArray> weights,
+            Linear.Form form,
+            int heads,
+            double epsilon) {
+        return program.call(owner, "clip_attention", x, weights, form.ordinal(), heads, epsilon);
     }
 
     /**
@@ -237,7 +333,8 @@ public final class Kernels implements AutoCloseable {
      *
      * @param owner owns the result
      * @param x [T, L, D]
-     * @param weights norm, fc1, fc2, each with its bias behind it
+     * @param weights norm and its bias, then the operands of fc1 and fc2
+     * @param form of the layers
      * @param activation between the two
      * @param epsilon of the norm
      * @return [T, L, D]
@@ -246,9 +343,11 @@ public final class Kernels implements AutoCloseable {
             NDManager owner,
             NDArray x,
             List<NDArray> weights,
+            Linear.Form form,
             Activation activation,
             double epsilon) {
-        return program.call(owner, "clip_mlp", x, weights, activation.kernelName(), epsilon);
+        String name = activation.kernelName();
+        return program.call(owner, "clip_mlp", x, weights, form.ordinal(), name, epsilon);
     }
 
     /**
@@ -288,13 +387,18 @@ public final class Kernels implements AutoCloseable {
      *
      * @param owner owns the result
      * @param x [T, N, vision hidden size]
-     * @param weights weight and bias of each linear layer in turn
+     * @param weights the operands of each linear layer in turn
+     * @param form of the layers
      * @param activation between the layers
      * @return [T, N, D]
      */
     public NDArray project(
-            NDManager owner, NDArray x, List<NDArray> weights, Activation activation) {
-        return program.call(owner, "project", x, weights, activation.kernelName());
+            NDManager owner,
+            NDArray x,
+            List<NDArray> weights,
+            Linear.Form form,
+            Activation activation) {
+        return program.call(owner, "project", x, weights, form.ordinal(), activation.kernelName());
     }
 
     // Nested tokens
@@ -353,43 +457,52 @@ public final class Kernels implements AutoCloseable {
     }
 
     /**
-     * One attention sublayer, its residual included; writes keys and values of its positions into
-     * the caches.
+     * One attention sublayer, its residual included, for the new rows of one or more sequences;
+     * writes their keys and values into the caches.
      *
      * @param owner owns the result
-     * @param x [B, L, D]
-     * @param weights norm, q, k, v, o, and the biases of q, k, v, o (empty where there is none)
-     * @param cosines [L, E] of the positions of x
-     * @param sines [L, E] likewise
-     * @param keys [B, G, capacity, E]
-     * @param values [B, G, capacity, E]
+     * @param x [R, D], the rows of all sequences behind one another
+     * @param weights norm, then the operands of q|k|v in one layer or of q, k, v in three, then o's
+     * @param form of the layers
+     * @param fused whether q|k|v are one layer
+     * @param cosines [R, 1, E] of the positions of x
+     * @param sines [R, 1, E] likewise
+     * @param keys of each sequence [G, capacity, E]
+     * @param values of each sequence [G, capacity, E]
+     * @param starts position of the first new row of each sequence
+     * @param lengths new rows of each sequence
      * @param heads query heads, a multiple of G
-     * @param position of the first row of x
      * @param epsilon of the norm
-     * @return [B, L, D]
+     * @return [R, D]
      */
     public NDArray decoderAttention(
             NDManager owner,
             NDArray x,
             List<NDArray> weights,
+            Linear.Form form,
+            boolean fused,
             NDArray cosines,
             NDArray sines,
-            NDArray keys,
-            NDArray values,
+            List<NDArray> keys,
+            List<NDArray> values,
+            long[] starts,
+            long[] lengths,
             int heads,
-            int position,
             double epsilon) {
         return program.call(
                 owner,
                 "decoder_attention",
                 x,
                 weights,
+                form.ordinal(),
+                fused,
                 cosines,
                 sines,
                 keys,
                 values,
+                starts,
+                lengths,
                 heads,
-                position,
                 epsilon);
     }
 
@@ -397,35 +510,43 @@ public final class Kernels implements AutoCloseable {
      * One feed-forward sublayer, its residual included.
      *
      * @param owner owns the result
-     * @param x [B, L, D]
-     * @param weights norm, gate, up, down, and the biases of the last three (empty where there is
-     *     none)
+     * @param x [R, D]
+     * @param weights norm, then the operands of gate|up in one layer or of gate and up in two, then
+     *     those of down
+     * @param form of the layers
+     * @param fused whether gate|up are one layer
      * @param epsilon of the norm
-     * @return [B, L, D]
+     * @return [R, D]
      */
-    public NDArray decoderMlp(NDManager owner, NDArray x, List<NDArray> weights, double epsilon) {
-        return program.call(owner, "decoder_mlp", x, weights, epsilon);
+    public NDArray decoderMlp(
+            NDManager owner,
+            NDArray x,
+            List<NDArray> weights,
+            Linear.Form form,
+            boolean fused,
+            double epsilon) {
+        return program.call(owner, "decoder_mlp", x, weights, form.ordinal(), fused, epsilon);
     }
 
     /**
      * The last norm and the output head.
      *
      * @param owner owns the result
-     * @param x [B, L, D]
-     * @param norm [D]
-     * @param head [V, D]
+     * @param x [R, D]
+     * @param weights norm, then the operands of the head
+     * @param form of the head
+     * @param rows which rows of x are wanted; none named means all
      * @param epsilon of the norm
-     * @param lastOnly whether the last position alone is wanted
-     * @return float32 [B, 1 or L, V]
+     * @return float32 [rows, V]
      */
     public NDArray decoderLogits(
             NDManager owner,
             NDArray x,
-            NDArray norm,
-            NDArray head,
-            double epsilon,
-            boolean lastOnly) {
-        return program.call(owner, "decoder_logits", x, norm, head, epsilon, lastOnly);
+            List<NDArray> weights,
+            Linear.Form form,
+            long[] rows,
+            double epsilon) {
+        return program.call(owner, "decoder_logits", x, weights, form.ordinal(), rows, epsilon);
     }
 
     /** Frees the program and every array that hangs on a manager of it. */

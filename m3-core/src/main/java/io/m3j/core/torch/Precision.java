@@ -5,33 +5,35 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/** The type a model computes in. */
+/** The type that the linear layers of a model compute in. */
 public enum Precision {
     /** 32-bit float: the reference. */
-    FLOAT32(6, 4),
-    /** bfloat16 weights and activations; norms and logits in float32. */
-    BFLOAT16(15, 2);
+    FLOAT32(4),
+    /** bfloat16 weights and activations; sums, softmax and logits in float32. */
+    BFLOAT16(2),
+    /** 8-bit weights with a scale for each output, activations quantised row by row; else bfloat16. */
+    INT8(1),
+    /** 4-bit weights in groups of 32 with a scale and an offset each; else bfloat16. */
+    INT4(0.625);
 
-    private final int typeNumber;
-    private final int bytes;
+    private final double bytesPerWeight;
 
-    Precision(int typeNumber, int bytes) {
-        this.typeNumber = typeNumber;
-        this.bytes = bytes;
+    Precision(double bytesPerWeight) {
+        this.bytesPerWeight = bytesPerWeight;
     }
 
     /**
-     * @return bytes of one weight
+     * @return bytes of one weight of a linear layer, its share of scales included
      */
-    public int bytes() {
-        return bytes;
+    public double bytesPerWeight() {
+        return bytesPerWeight;
     }
 
     /**
-     * @return ATen's number of the type (c10/core/ScalarType.h)
+     * @return the type of activations, norms, embeddings and KV cache
      */
-    int typeNumber() {
-        return typeNumber;
+    public FloatType activations() {
+        return this == FLOAT32 ? FloatType.FLOAT32 : FloatType.BFLOAT16;
     }
 
     /**

@@ -36,14 +36,14 @@ class KernelsTest {
         bytes.putShort((short) 0x3f80).putShort((short) 0xc040).putShort((short) 0x3e80).flip();
         StoredTensor stored = new StoredTensor("t", ElementType.BFLOAT16, new Shape(3), bytes);
         try (NDManager manager = kernels.newManager()) {
-            NDArray in = kernels.load(manager, stored, Precision.BFLOAT16);
+            NDArray in = kernels.load(manager, stored, FloatType.BFLOAT16);
             assertThat(kernels.toFloat32(manager, in).toFloatArray())
                     .containsExactly(1f, -3f, 0.25f);
             bytes.putShort(0, (short) 0x4000);
             assertThat(kernels.toFloat32(manager, in).toFloatArray())
                     .as("the array lies over the bytes themselves")
                     .containsExactly(2f, -3f, 0.25f);
-            NDArray wide = kernels.load(manager, stored, Precision.FLOAT32);
+            NDArray wide = kernels.load(manager, stored, FloatType.FLOAT32);
             assertThat(wide.toFloatArray()).containsExactly(2f, -3f, 0.25f);
         }
     }
