@@ -17,6 +17,9 @@ import java.util.Optional;
  * @param template name of the prompt template; empty means chosen from the checkpoint
  * @param imageMode how a picture becomes a square; empty means as the checkpoint says
  * @param pooling how coarser scales come about
+ * @param mapped whether weights that need no conversion are used where they lie in the file, shared
+ *     with other processes; else they are copied into memory of this process, in huge pages where the
+ *     system grants them
  * @param progress told how loading goes
  */
 public record LoadOptions(
@@ -27,6 +30,7 @@ public record LoadOptions(
         Optional<String> template,
         Optional<ImageMode> imageMode,
         Pooling pooling,
+        boolean mapped,
         LoadProgress progress) {
 
     /** How a picture that is not a square becomes one. */
@@ -71,6 +75,7 @@ public record LoadOptions(
         private Optional<String> template = Optional.empty();
         private Optional<ImageMode> imageMode = Optional.empty();
         private Pooling pooling = Pooling.AVERAGE;
+        private boolean mapped = true;
         private LoadProgress progress = (done, total) -> {};
 
         private Builder() {}
@@ -139,6 +144,15 @@ public record LoadOptions(
         }
 
         /**
+         * @param value whether weights are used where they lie in the file
+         * @return this
+         */
+        public Builder mapped(boolean value) {
+            mapped = value;
+            return this;
+        }
+
+        /**
          * @param value told how loading goes
          * @return this
          */
@@ -159,6 +173,7 @@ public record LoadOptions(
                     template,
                     imageMode,
                     pooling,
+                    mapped,
                     progress);
         }
     }

@@ -7,6 +7,7 @@ import io.m3j.core.Lifetime;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.torch.Kernels;
+import io.m3j.core.weights.Checkpoint;
 import io.m3j.llm.generate.Generation;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.llm.tokenizer.StreamingDecoder;
@@ -49,15 +50,15 @@ public final class M3Model implements AutoCloseable {
     private final Lifetime lifetime;
     private M3Tokenizer tokenizer;
 
-    private M3Model(Path directory, LoadOptions options) {
-        this.config = M3Config.read(directory);
+    private M3Model(M3Config config, LoadOptions options, Supplier<Checkpoint> source) {
+        this.config = config;
         this.options = options;
-        this.lifetime = new Lifetime("model " + directory);
+        this.lifetime = new Lifetime("model " + config.directory());
         this.kernels = Kernels.load(options.device());
         this.manager = kernels.newManager();
         ModelAssembly assembly = new ModelAssembly(config, options, kernels, manager);
         try {
-            assembly.assemble();
+            assembly.assemble(source);
         } catch (RuntimeException e) {
             kernels.close();
             throw e;
@@ -88,7 +89,21 @@ public final class M3Model implements AutoCloseable {
      * @throws M3Exception if a file is missing, broken or of an architecture that is not known
      */
     public static M3Model load(Path directory, LoadOptions options) {
-        return new M3Model(directory, options);
+        M3Config config = M3Config.read(directory);
+        return new M3Model(config, options, () -> Checkpoint.open(directory));
+    }
+
+    /**
+     * A model with random weights: for measuring what a shape costs, without its files.
+     *
+     * @param shape the sizes
+     * @param seed of the weights
+     * @param options precision and device
+     * @return the model, to be closed by the caller; it has no tokenizer
+     */
+    public static M3Model random(ModelShape shape, long seed, LoadOptions options) {
+        M3Config config = shape.config();
+        return new M3Model(config, options, () -> new RandomCheckpoint(config, seed));
     }
 
     /**
@@ -266,6 +281,19 @@ public final class M3Model implements AutoCloseable {
                 images, ids, options, stopStrings, Optional.of(tokenizer().streamingDecoder()));
     }
 
+    /**
+     * Starts an answer of ids alone, without a tokenizer.
+     *
+     * @param images one for each image slot of the ids
+     * @param ids the whole prompt, with −200 (or the checkpoint's image token) for each image
+     * @param options scale, sampling and limits; stop strings do nothing here
+     * @return the answer in the making, to be closed by the caller
+     * @throws M3Exception as the other
+     */
+    public Generation start(List<EncodedImage> images, long[] ids, GenerationOptions options) {
+        return start(images, ids, options, List.of(), Optional.empty());
+    }
+
     private Generation start(
             List<EncodedImage> images,
             long[] ids,
@@ -302,7 +330,7 @@ public final class M3Model implements AutoCloseable {
      */
     public List<Long> generateIds(
             List<EncodedImage> images, long[] ids, GenerationOptions options) {
-        try (Generation generation = start(images, ids, options, List.of(), Optional.empty())) {
+        try (Generation generation = start(images, ids, options)) {
             generation.hasNext(); // without text there is nothing to show: it runs to its end
             return generation.ids();
         }

@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,9 +55,10 @@ final class ModelAssembly {
     /**
      * Reads everything.
      *
+     * @param source opens the checkpoint
      * @throws M3Exception if a file is missing, broken or at odds with the configuration
      */
-    void assemble() {
+    void assemble(Supplier<Checkpoint> source) {
         if (config.family() == M3Config.Family.LLAVA_NEXT) {
             throw new M3Exception(
                     "model "
@@ -64,7 +66,7 @@ final class ModelAssembly {
                             + ": this is a LLaVA-NeXT checkpoint; images at any resolution are not"
                             + " built yet. Expected LLaVA-1.5 or its M3 fine-tune");
         }
-        try (Checkpoint checkpoint = Checkpoint.open(config.directory())) {
+        try (Checkpoint checkpoint = source.get()) {
             Map<String, String> names = names(checkpoint);
             boolean towerInside =
                     options.visionTower().isEmpty()
@@ -101,6 +103,7 @@ final class ModelAssembly {
                 names,
                 options.precision(),
                 packing,
+                options.mapped(),
                 () -> options.progress().loaded(++loaded, total));
     }
 

@@ -53,6 +53,7 @@ class ClipVisionTowerGoldenTest {
                             NameMap.detect(file.names()).theirsByOurs(),
                             Precision.FLOAT32,
                             true,
+                            true,
                             () -> {});
             ClipVisionTower tower = ClipVisionTower.load(weights, config, -1);
             FloatBuffer planes =

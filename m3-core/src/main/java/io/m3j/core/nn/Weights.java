@@ -27,6 +27,7 @@ public final class Weights {
     private final Map<String, String> names;
     private final Precision precision;
     private final boolean packing;
+    private final boolean mapped;
     private final Runnable onLoaded;
 
     /**
@@ -36,6 +37,7 @@ public final class Weights {
      * @param names our name of each tensor → the checkpoint's
      * @param precision what linear layers compute in
      * @param packing whether bfloat16 weights are packed too: a copy, for speed
+     * @param mapped whether tensors that need no conversion stay where they lie in the file
      * @param onLoaded called after each tensor, for progress
      */
     public Weights(
@@ -45,6 +47,7 @@ public final class Weights {
             Map<String, String> names,
             Precision precision,
             boolean packing,
+            boolean mapped,
             Runnable onLoaded) {
         this.kernels = kernels;
         this.owner = owner;
@@ -52,6 +55,7 @@ public final class Weights {
         this.names = Map.copyOf(names);
         this.precision = precision;
         this.packing = packing;
+        this.mapped = mapped;
         this.onLoaded = onLoaded;
     }
 
@@ -88,7 +92,15 @@ public final class Weights {
     }
 
     private NDArray load(NDManager destination, TensorInfo tensor, FloatType type) {
-        NDArray array = kernels.load(destination, checkpoint.get(tensor.name()), type);
+        NDArray array;
+        if (mapped || destination != owner) {
+            array = kernels.load(destination, checkpoint.get(tensor.name()), type);
+        } else {
+            try (NDManager scope = owner.newSubManager()) {
+                NDArray inFile = kernels.load(scope, checkpoint.get(tensor.name()), type);
+                array = kernels.convert(owner, inFile, type);
+            }
+        }
         onLoaded.run();
         return array;
     }

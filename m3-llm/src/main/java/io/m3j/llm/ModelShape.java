@@ -1,0 +1,113 @@
+package io.m3j.llm;
+
+import io.m3j.core.M3Exception;
+import io.m3j.core.torch.Activation;
+import io.m3j.vision.ClipVisionConfig;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** Sizes of known models, for measuring without their weights. */
+public enum ModelShape {
+    /** LLaVA-1.5-7B: Vicuna-7B behind CLIP ViT-L/14-336. */
+    LLAVA_1_5_7B(ClipVisionConfig.LARGE_PATCH14_336, decoder(4096, 11008, 32, 32, 32, 32000, 4096)),
+    /** TinyLlama-1.1B behind CLIP ViT-L/14-336. */
+    TINYLLAMA_1_1B(ClipVisionConfig.LARGE_PATCH14_336, decoder(2048, 5632, 22, 32, 4, 32000, 2048)),
+    /** The model in the box. */
+    M3J_TINY(
+            new ClipVisionConfig(48, 96, 2, 4, 336, 14, Activation.QUICK_GELU, 1e-5),
+            decoder(64, 176, 2, 4, 4, 800, 2048));
+
+    private final ClipVisionConfig vision;
+    private final DecoderConfig decoder;
+
+    ModelShape(ClipVisionConfig vision, DecoderConfig decoder) {
+        this.vision = vision;
+        this.decoder = decoder;
+    }
+
+    private static DecoderConfig decoder(
+            int hiddenSize,
+            int intermediateSize,
+            int layers,
+            int heads,
+            int keyValueHeads,
+            int vocabularySize,
+            int positions) {
+        return new DecoderConfig(
+                hiddenSize,
+                intermediateSize,
+                layers,
+                heads,
+                keyValueHeads,
+                hiddenSize / heads,
+                vocabularySize,
+                positions,
+                1e-5,
+                10_000,
+                RopeScaling.NONE,
+                false);
+    }
+
+    /**
+     * @return the name on the command line, such as {@code llava-1.5-7b}
+     */
+    public String label() {
+        return switch (this) {
+            case LLAVA_1_5_7B -> "llava-1.5-7b";
+            case TINYLLAMA_1_1B -> "tinyllama-1.1b";
+            case M3J_TINY -> "m3j-tiny";
+        };
+    }
+
+    /**
+     * @param label such as {@code llava-1.5-7b}
+     * @return the shape
+     * @throws M3Exception if there is none of that name
+     */
+    public static ModelShape of(String label) {
+        return Arrays.stream(values())
+                .filter(shape -> shape.label().equals(label.toLowerCase(Locale.ROOT)))
+                .findFirst()
+                .orElseThrow(
+                        () ->
+                                new M3Exception(
+                                        "shape "
+                                                + label
+                                                + ": expected one of "
+                                                + Arrays.stream(values())
+                                                        .map(ModelShape::label)
+                                                        .collect(Collectors.joining(", "))));
+    }
+
+    /**
+     * @return the configuration of a model of this shape, in the original layout
+     */
+    public M3Config config() {
+        return new M3Config(
+                Path.of("random-" + label()),
+                M3Config.Family.LLAVA,
+                "llava_llama",
+                decoder,
+                Optional.of(vision),
+                Optional.empty(),
+                -2,
+                2,
+                Activation.GELU,
+                M3Tokenizer.IMAGE_ID,
+                true,
+                false,
+                List.of(),
+                Set.of(2L),
+                new CheckpointFacts(
+                        Optional.of("llava_llama"),
+                        List.of(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        List.of("vicuna")));
+    }
+}
