@@ -4,6 +4,7 @@ import io.m3j.core.M3Exception;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.function.Predicate;
 
 /**
@@ -107,7 +108,7 @@ final class PickleGuard {
                     throw refused(
                             position,
                             String.format(
-                                    java.util.Locale.ROOT,
+                                    Locale.ROOT,
                                     "operation 0x%02x, which no weights file needs",
                                     operation));
         }

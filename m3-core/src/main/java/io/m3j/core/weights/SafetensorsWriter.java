@@ -32,6 +32,7 @@ public final class SafetensorsWriter {
 
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int ALIGNMENT = 8;
+    private static final int PIECE_BYTES = 4 << 20;
 
     private final Map<String, Part> parts = new LinkedHashMap<>();
     private final Map<String, String> metadata = new LinkedHashMap<>(Map.of("format", "pt"));
@@ -226,8 +227,10 @@ public final class SafetensorsWriter {
     }
 
     private static void writeFully(FileChannel channel, ByteBuffer bytes) throws IOException {
+        // In pieces: a channel copies what lies on the heap to memory outside it, all at once.
         while (bytes.hasRemaining()) {
-            channel.write(bytes);
+            int length = Math.min(bytes.remaining(), PIECE_BYTES);
+            bytes.position(bytes.position() + channel.write(bytes.slice(bytes.position(), length)));
         }
     }
 

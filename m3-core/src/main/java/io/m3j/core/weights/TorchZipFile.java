@@ -85,7 +85,7 @@ final class TorchZipFile implements TorchFile.Storages {
             throw new M3Exception(
                     file.path()
                             + ": not a readable zip archive: "
-                            + e.getMessage()
+                            + (e.getCause() == null ? e : e.getCause()).getMessage()
                             + "; it is truncated or damaged, fetch it again",
                     e);
         } catch (M3Exception e) {

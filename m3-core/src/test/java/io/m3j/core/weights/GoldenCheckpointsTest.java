@@ -25,7 +25,8 @@ class GoldenCheckpointsTest {
     static Stream<String> files() {
         List<String> files = new ArrayList<>();
         TENSORS.fieldNames().forEachRemaining(files::add);
-        return files.stream();
+        // Of these two, whose formats the others have as well, only the JSON is in the fixtures.
+        return files.stream().filter(file -> !file.startsWith("llava-next-"));
     }
 
     @ParameterizedTest
@@ -47,9 +48,7 @@ class GoldenCheckpointsTest {
                 "llava-hf-gqa-bin",
                 "llava-m3",
                 "llava-m3-bin-sharded",
-                "llava-m3-gqa-sharded",
-                "llava-next-hf",
-                "llava-next-m3-bf16"
+                "llava-m3-gqa-sharded"
             })
     void everyTensorOfTheDirectoryIsFoundThroughItsIndex(String directory) {
         try (Checkpoint checkpoint = Checkpoint.open(Golden.checkpoint(directory))) {
@@ -85,7 +84,6 @@ class GoldenCheckpointsTest {
             for (String name : ours) {
                 StoredTensor here = original.get(first.theirs(name));
                 StoredTensor there = port.get(second.theirs(name));
-                // The port adds two ids to the vocabulary in some checkpoints, not in this one.
                 assertThat(here.shape()).as(name).isEqualTo(there.shape());
                 assertThat(here.data()).as(name).isEqualTo(there.data());
             }
