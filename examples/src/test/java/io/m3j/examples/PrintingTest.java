@@ -54,6 +54,13 @@ class PrintingTest {
     }
 
     @Example
+    void aPersonsTerminalGetsNoControlsAndAPipeGetsTheTextAsItIs() {
+        OutputStream none = OutputStream.nullOutputStream();
+        assertThat(Terminal.of(none, none, true, false).shown("a\u001b")).isEqualTo("a\uFFFD");
+        assertThat(Terminal.of(none, none, false, false).shown("a\u001b")).isEqualTo("a\u001b");
+    }
+
+    @Example
     void controlsAndNewlinesDoNotReachATerminal() {
         assertThat(Printable.line(" a\u001b[31m\n\n b\t")).isEqualTo("a\uFFFD[31m b");
         assertThat(Printable.shown("a\u001b\n\u0085")).isEqualTo("a\uFFFD\n\uFFFD");
