@@ -21,7 +21,7 @@ class LeakTest {
     private static final int REQUESTS = 1000;
 
     /** One model's weights are 3 MB; one forgotten picture is 0.2 MB, one forgotten cache more. */
-    private static final long SLACK = 24L << 20;
+    private static final long SLACK = 16L << 20;
 
     @Test
     void aThousandRequestsLeaveNothingBehind() {
