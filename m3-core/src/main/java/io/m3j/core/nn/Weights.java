@@ -7,6 +7,7 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.Checkpoint;
+import io.m3j.core.weights.NameMap;
 import io.m3j.core.weights.TensorInfo;
 import java.util.Map;
 
@@ -100,7 +101,7 @@ public final class Weights {
             throw new M3Exception(
                     checkpoint.path()
                             + ": tensor "
-                            + name
+                            + NameMap.detect(checkpoint.names()).theirs(name)
                             + " is missing; the checkpoint is incomplete or its config.json"
                             + " belongs to another model");
         }
