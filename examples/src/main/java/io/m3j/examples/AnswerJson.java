@@ -6,15 +6,12 @@ import io.m3j.core.Scale;
 import io.m3j.llm.Answer;
 import io.m3j.llm.generate.Timings;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
 /** Answers as one JSON object: flat for one scale, a list under {@code answers} for several. */
 final class AnswerJson {
-
-    private static final double NANOSECONDS_IN_MILLISECOND = 1e6;
 
     private final ObjectNode question = Json.object();
     private final List<ObjectNode> answers = new ArrayList<>();
@@ -40,11 +37,11 @@ final class AnswerJson {
         node.put("finish_reason", answer.finishReason().name().toLowerCase(Locale.ROOT));
         Timings timings = answer.timings();
         node.putObject("timings")
-                .put("encode_ms", milliseconds(timings.encode()))
-                .put("prefill_ms", milliseconds(timings.prefill()))
-                .put("decode_ms", milliseconds(timings.decode()))
-                .put("time_to_first_token_ms", milliseconds(timings.timeToFirstToken()))
-                .put("time_per_token_ms", milliseconds(timings.timePerToken()));
+                .put("encode_ms", Milliseconds.of(timings.encode()))
+                .put("prefill_ms", Milliseconds.of(timings.prefill()))
+                .put("decode_ms", Milliseconds.of(timings.decode()))
+                .put("time_to_first_token_ms", Milliseconds.of(timings.timeToFirstToken()))
+                .put("time_per_token_ms", Milliseconds.of(timings.timePerToken()));
         answers.add(node);
     }
 
@@ -56,9 +53,5 @@ final class AnswerJson {
             object.putArray("answers").addAll(answers);
         }
         return Json.line(object);
-    }
-
-    private static double milliseconds(Duration duration) {
-        return duration.toNanos() / NANOSECONDS_IN_MILLISECOND;
     }
 }

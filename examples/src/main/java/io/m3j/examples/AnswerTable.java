@@ -15,7 +15,6 @@ final class AnswerTable {
 
     private static final int ANSWER_WIDTH = 56;
     private static final String ROW = "%6s  %-" + ANSWER_WIDTH + "s  %13s  %13s%n";
-    private static final double NANOSECONDS_IN_MILLISECOND = 1e6;
 
     private final List<Row> rows = new ArrayList<>();
 
@@ -64,8 +63,7 @@ final class AnswerTable {
     }
 
     private static String milliseconds(Duration duration) {
-        return String.format(
-                Locale.ROOT, "%.1f ms", duration.toNanos() / NANOSECONDS_IN_MILLISECOND);
+        return String.format(Locale.ROOT, "%.1f ms", Milliseconds.of(duration));
     }
 
     /** Broken where a line may be broken, or else where it is full. */

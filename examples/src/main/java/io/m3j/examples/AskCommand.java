@@ -108,10 +108,10 @@ final class AskCommand implements Callable<Integer> {
             images = List.of(Home.picture());
         }
         List<M3Image> pictures = imageOptions.read(images);
-        boolean untrained = untrained(directory);
         try (M3Model loaded = ModelOptions.load(directory, loadOptions(), terminal)) {
             List<Scale> scales = scales(loaded, asked);
             loaded.tokenizer(); // fails, if it must, before the pictures are encoded
+            boolean untrained = untrained(directory);
             List<EncodedImage> encoded = ImageOptions.encode(loaded, pictures, terminal);
             if (json) {
                 answerAsJson(loaded, directory, encoded, scales, untrained);

@@ -71,7 +71,8 @@ final class DetokenizeCommand implements Callable<Integer> {
                 return 0;
             }
             ObjectNode decoded = decode(tokenizer, input.ids.toArray());
-            terminal.out().println(json ? Json.line(decoded) : decoded.get("text").textValue());
+            String text = terminal.shown(decoded.get("text").textValue());
+            terminal.out().println(json ? Json.line(decoded) : text);
         }
         return 0;
     }

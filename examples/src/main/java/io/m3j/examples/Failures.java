@@ -40,7 +40,9 @@ final class Failures {
 
     int wrongUsage(ParameterException e, String[] arguments) {
         String name = e.getCommandLine().getCommandSpec().qualifiedName();
-        say(e.getMessage() + " (see '" + name + " --help')");
+        // picocli begins some messages, not all, with this word.
+        String message = e.getMessage().replaceFirst("^Error: ", "");
+        say(message + " (see '" + name + " --help')");
         trace(e);
         return ExitCode.USAGE;
     }

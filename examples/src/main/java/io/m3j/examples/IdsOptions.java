@@ -3,6 +3,7 @@ package io.m3j.examples;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.llm.M3Model;
+import io.m3j.llm.M3Tokenizer;
 import io.m3j.vision.M3Image;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -90,6 +91,6 @@ final class IdsOptions {
     }
 
     private static boolean isSlot(M3Model loaded, long id) {
-        return id == io.m3j.llm.M3Tokenizer.IMAGE_ID || id == loaded.config().imageToken();
+        return id == M3Tokenizer.IMAGE_ID || id == loaded.config().imageToken();
     }
 }

@@ -58,8 +58,8 @@ final class InfoCommand implements Callable<Integer> {
         object.put("model_type", info.config().modelType());
         object.put("layout", layout(info));
         object.put("untrained", info.untrained());
-        ObjectNode parameters = object.putObject("parameters");
-        parameters.put("total", info.parameters().total());
+        object.put("parameters", info.parameters().total());
+        ObjectNode parameters = object.putObject("parameters_by_part");
         parameters.put("vision_tower", info.parameters().tower().orElse(null));
         parameters.put("projector", info.parameters().projector());
         parameters.put("decoder", info.parameters().decoder());

@@ -9,9 +9,7 @@ final class Logs {
 
     /** To be called before the first class that logs is loaded. */
     static void configure(boolean verbose) {
-        // Pictures are drawn and read without a screen; nothing is ever fetched from the network.
-        System.setProperty("java.awt.headless", "true");
-        System.setProperty("ai.djl.offline", "true");
+        System.setProperty("java.awt.headless", "true"); // pictures need no screen
         set("defaultLogLevel", verbose ? "info" : "warn");
         set("log.ai.djl", verbose ? "debug" : "error");
         set("showThreadName", "false");

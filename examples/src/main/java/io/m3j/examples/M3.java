@@ -39,7 +39,10 @@ public final class M3 implements Runnable {
      * @param arguments of the command line
      */
     public static void main(String[] arguments) {
-        System.exit(run(Terminal.ofProcess(), arguments));
+        Terminal terminal = Terminal.ofProcess();
+        // What a library might print must not stand in the output.
+        System.setOut(System.err);
+        System.exit(run(terminal, arguments));
     }
 
     /**
@@ -71,8 +74,9 @@ public final class M3 implements Runnable {
                 .forEach(root::addSubcommand);
         return root.setOut(terminal.out())
                 .setErr(terminal.err())
-                // A prompt may begin with @, or be quoted on purpose.
+                // A prompt may begin with @ or with a minus, or be quoted on purpose.
                 .setExpandAtFiles(false)
+                .setAllowOptionsAsOptionParameters(true)
                 .setTrimQuotes(false)
                 .setUsageHelpWidth(100)
                 .setParameterExceptionHandler(failures::wrongUsage)

@@ -25,7 +25,7 @@ final class StreamedText implements Consumer<String> {
         held.append(text, ready.length(), text.length());
         if (!ready.isEmpty()) {
             begun = true;
-            terminal.out().print(terminal.outIsTerminal() ? Printable.shown(ready) : ready);
+            terminal.out().print(terminal.shown(ready));
             terminal.out().flush();
         }
     }

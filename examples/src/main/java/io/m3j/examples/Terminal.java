@@ -35,6 +35,11 @@ record Terminal(PrintWriter out, PrintWriter err, boolean outIsTerminal, boolean
         return new PrintWriter(new OutputStreamWriter(stream, StandardCharsets.UTF_8), true);
     }
 
+    /** A text as it is for a program, or without control characters for a person. */
+    String shown(String text) {
+        return outIsTerminal ? Printable.shown(text) : text;
+    }
+
     /** Whether everything could be written. */
     boolean flush() {
         err.flush();

@@ -18,6 +18,8 @@ public final class NestedTokens implements AutoCloseable {
     private final NDManager manager;
     private final Ladder ladder;
     private final Pooling pooling;
+    private final int tiles;
+    private final int hiddenSize;
     private final Map<Scale, NDArray> byScale = new HashMap<>();
 
     /**
@@ -42,6 +44,8 @@ public final class NestedTokens implements AutoCloseable {
         this.kernels = kernels;
         this.ladder = ladder;
         this.pooling = pooling;
+        this.tiles = Math.toIntExact(grid.getShape().get(0));
+        this.hiddenSize = Math.toIntExact(grid.getShape().get(2));
         this.manager = kernels.newManager();
         grid.attach(manager);
         byScale.put(ladder.finest(), grid);
@@ -58,7 +62,15 @@ public final class NestedTokens implements AutoCloseable {
      * @return how many tiles these are the tokens of
      */
     public int tiles() {
-        return Math.toIntExact(grid().getShape().get(0));
+        grid();
+        return tiles;
+    }
+
+    /**
+     * @return elements of one token
+     */
+    public int hiddenSize() {
+        return hiddenSize;
     }
 
     /**
@@ -79,7 +91,7 @@ public final class NestedTokens implements AutoCloseable {
 
     private synchronized NDArray grid() {
         NDArray grid = byScale.get(ladder.finest());
-        if (grid == null) {
+        if (grid == null || !manager.isOpen()) { // it ends with the kernels
             throw new IllegalStateException("the visual tokens were closed");
         }
         return grid;

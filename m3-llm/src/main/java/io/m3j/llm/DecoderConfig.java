@@ -79,6 +79,8 @@ public record DecoderConfig(
                 json.has("rope_parameters")
                         ? json.object("rope_parameters")
                         : json.object("rope_scaling");
+        RopeScaling scaling = RopeScaling.of(rope, positions);
+        int reach = scaling.reach(positions);
         return new DecoderConfig(
                 hiddenSize,
                 json.positive("intermediate_size", 11008),
@@ -87,10 +89,10 @@ public record DecoderConfig(
                 json.positive("num_key_value_heads", heads),
                 json.positive("head_dim", hiddenSize / heads),
                 json.positive("vocab_size", 32000),
-                Math.min(positions, json.positive("sliding_window", positions)),
+                Math.min(reach, json.positive("sliding_window", reach)),
                 json.number("rms_norm_eps", 1e-6),
                 rope.number("rope_theta", json.number("rope_theta", 10_000)),
-                RopeScaling.of(rope, positions),
+                scaling,
                 json.flag("tie_word_embeddings", tiedFallback));
     }
 

@@ -44,7 +44,8 @@ final class Fusion {
      * @param ids the prompt
      * @param scale of every image
      * @return positions that the fused prompt takes
-     * @throws M3Exception if slots and images differ in number, or an id is not in the vocabulary
+     * @throws M3Exception if slots and images differ in number, an id is not in the vocabulary, or an
+     *     image was encoded by another kind of model
      */
     int length(List<EncodedImage> images, long[] ids, Scale scale) {
         int slots = 0;
@@ -77,6 +78,14 @@ final class Fusion {
         }
         long positions = (long) ids.length - slots;
         for (EncodedImage image : images) {
+            if (image.hiddenSize() != decoder.config().hiddenSize()) {
+                throw new M3Exception(
+                        "image: expected tokens of the decoder's hidden size "
+                                + decoder.config().hiddenSize()
+                                + ", found "
+                                + image.hiddenSize()
+                                + "; encode it with the model that is asked");
+            }
             positions += image.tokenCount(scale);
         }
         if (positions == 0) {

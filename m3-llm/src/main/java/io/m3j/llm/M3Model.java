@@ -394,7 +394,7 @@ public final class M3Model implements AutoCloseable {
     }
 
     /**
-     * @return how many managers and arrays hang on this model, for tests against leaks
+     * @return how many arrays hang on this model, its weights included, for tests against leaks
      */
     public int managedArrays() {
         return kernels.managedArrays();

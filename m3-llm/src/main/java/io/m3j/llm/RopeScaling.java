@@ -11,7 +11,7 @@ import io.m3j.core.M3Exception;
  * @param factor how far positions are stretched
  * @param lowFrequencyFactor {@link Kind#LLAMA3} alone
  * @param highFrequencyFactor {@link Kind#LLAMA3} alone
- * @param originalPositions {@link Kind#LLAMA3} alone: positions of the training
+ * @param originalPositions positions of the training
  */
 public record RopeScaling(
         Kind kind,
@@ -66,6 +66,20 @@ public record RopeScaling(
                                     + ": rotary scaling "
                                     + kind
                                     + ": expected one of default, linear, dynamic, llama3");
+        };
+    }
+
+    /**
+     * Who fine-tunes for a longer context by the first two rules leaves {@code
+     * max_position_embeddings} as it was (LLaVA's train.py does); Llama 3.1 records the longer one.
+     *
+     * @param maximumPositions {@code max_position_embeddings}
+     * @return the longest context
+     */
+    int reach(int maximumPositions) {
+        return switch (kind) {
+            case DEFAULT, LLAMA3 -> maximumPositions;
+            case LINEAR, DYNAMIC -> (int) Math.min(Integer.MAX_VALUE, maximumPositions * factor);
         };
     }
 }

@@ -51,8 +51,9 @@ final class VisionTowerLocator {
             }
             return chosen;
         }
-        return candidates().stream()
-                .peek(looked::add)
+        looked.clear();
+        looked.addAll(candidates());
+        return looked.stream()
                 .filter(directory -> Files.isRegularFile(directory.resolve("config.json")))
                 .findFirst();
     }
@@ -108,7 +109,10 @@ final class VisionTowerLocator {
                                 Path checkpoint = config.directory().toAbsolutePath().normalize();
                                 Path named = Path.of(name);
                                 candidates.add(checkpoint.resolve(named).normalize());
-                                candidates.add(checkpoint.resolveSibling(named.getFileName()));
+                                Path last = named.getFileName();
+                                if (last != null) { // a root has none
+                                    candidates.add(checkpoint.resolveSibling(last));
+                                }
                                 candidates.addAll(hubSnapshots(name));
                             } catch (InvalidPathException e) {
                                 throw new M3Exception(
@@ -118,7 +122,7 @@ final class VisionTowerLocator {
                                         e);
                             }
                         });
-        return candidates;
+        return candidates.stream().distinct().toList();
     }
 
     /** Snapshots in the local cache of the Hugging Face hub, if the user has one. */

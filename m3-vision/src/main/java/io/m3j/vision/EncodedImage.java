@@ -59,6 +59,13 @@ public final class EncodedImage implements AutoCloseable {
     }
 
     /**
+     * @return elements of one token: the hidden size of the decoder that it is made for
+     */
+    public int hiddenSize() {
+        return tokens.hiddenSize();
+    }
+
+    /**
      * @param scale one of {@link #ladder()}
      * @return how many positions of the prompt the picture takes at that scale
      */

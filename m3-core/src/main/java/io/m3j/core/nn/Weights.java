@@ -10,6 +10,7 @@ import io.m3j.core.torch.Linear;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.core.weights.ElementType;
+import io.m3j.core.weights.NameMap;
 import io.m3j.core.weights.TensorInfo;
 import java.util.ArrayList;
 import java.util.List;
@@ -213,7 +214,7 @@ public final class Weights {
             throw new M3Exception(
                     checkpoint.path()
                             + ": tensor "
-                            + name
+                            + NameMap.detect(checkpoint.names()).theirs(name)
                             + " is missing; the checkpoint is incomplete or its config.json"
                             + " belongs to another model");
         }

@@ -98,7 +98,8 @@ public final class Kernels implements AutoCloseable {
     }
 
     /**
-     * @return how many managers and arrays are open, for tests against leaks
+     * @return how many arrays are open, in all managers below this program's, for tests against
+     *     leaks
      */
     public int managedArrays() {
         return program.manager().getManagedArrays().size();
@@ -549,7 +550,7 @@ public final class Kernels implements AutoCloseable {
         return program.call(owner, "decoder_logits", x, weights, form.ordinal(), rows, epsilon);
     }
 
-    /** Frees the program and every array that hangs on a manager of it. */
+    /** Waits for the calls that run, then frees the program and every array of its managers. */
     @Override
     public void close() {
         program.close();

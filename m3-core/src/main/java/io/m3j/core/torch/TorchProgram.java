@@ -11,6 +11,7 @@ import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
+import io.m3j.core.Lifetime;
 import io.m3j.core.M3Exception;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -47,6 +48,9 @@ final class TorchProgram implements AutoCloseable {
 
     private final PtNDManager manager;
     private final PtSymbolBlock module;
+
+    /** Closing waits for the kernels that run: freed under one, the process would end. */
+    private final Lifetime lifetime = new Lifetime("the kernels' program");
 
     /**
      * Starts the engine if need be and loads the program onto a device.
@@ -99,8 +103,13 @@ final class TorchProgram implements AutoCloseable {
      * @param method the kernel's name
      * @param arguments NDArray, List of NDArray, long[], Long, Integer, Double, Boolean or String
      * @return the result
+     * @throws IllegalStateException if the program, the owner or an argument was closed
      */
     NDArray call(NDManager owner, String method, Object... arguments) {
+        return lifetime.during(() -> run(owner, method, arguments));
+    }
+
+    private NDArray run(NDManager owner, String method, Object... arguments) {
         THREAD_IS_READY.get();
         IValue[] values = new IValue[arguments.length];
         try {
@@ -140,8 +149,10 @@ final class TorchProgram implements AutoCloseable {
 
     @Override
     public void close() {
-        module.close();
-        manager.close();
+        if (lifetime.close()) {
+            module.close();
+            manager.close();
+        }
     }
 
     /**

@@ -12,6 +12,8 @@ import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.StoredTensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -63,5 +65,36 @@ class KernelsTest {
                                     .toFloatArray())
                     .containsExactly(0f, 1f, 2f, 3f);
         }
+    }
+
+    /** Without waiting, the result of the call inside would find its manager closed, or worse. */
+    @Test
+    void closingWaitsForTheCallThatRuns() throws Exception {
+        Kernels own = Kernels.load(Device.cpu());
+        NDManager manager = own.newManager();
+        NDArray tokens = manager.zeros(new Shape(1, 576, 4096));
+        CountDownLatch running = new CountDownLatch(1);
+        AtomicReference<RuntimeException> end = new AtomicReference<>();
+        Thread caller =
+                new Thread(
+                        () -> {
+                            try {
+                                while (true) {
+                                    own.poolAverage(manager, tokens, Ladder.ofGrid(24), Scale.of(1))
+                                            .close();
+                                    running.countDown();
+                                }
+                            } catch (RuntimeException e) {
+                                end.set(e);
+                            }
+                        });
+        caller.start();
+        running.await();
+        own.close();
+        own.close();
+        caller.join();
+        assertThat(end.get())
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("the kernels' program was closed");
     }
 }

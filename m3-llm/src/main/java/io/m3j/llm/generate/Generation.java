@@ -1,5 +1,6 @@
 package io.m3j.llm.generate;
 
+import io.m3j.core.Lifetime;
 import io.m3j.llm.tokenizer.StreamingDecoder;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -13,8 +14,8 @@ import java.util.Set;
  * An answer in the making: a stream of pieces of text, each computed when it is asked for. No piece
  * splits a UTF-8 character or shows part of a stop string.
  *
- * <p>Holds a KV cache: the caller closes it. {@link #cancel} may come from any thread; everything
- * else from one at a time.
+ * <p>Holds a KV cache: the caller closes it. {@link #cancel} and {@link #close} may come from any
+ * thread; everything else from one at a time.
  */
 public final class Generation implements Iterator<String>, AutoCloseable {
 
@@ -24,10 +25,12 @@ public final class Generation implements Iterator<String>, AutoCloseable {
     private final Set<Long> endOfSequence;
     private final Sampler sampler;
     private final StopRules stopRules;
+    private final Lifetime lifetime = new Lifetime("the answer");
     private final List<Long> ids = new ArrayList<>();
     private final StringBuilder text = new StringBuilder();
     private String pending = "";
     private FinishReason finishReason;
+    private RuntimeException failure;
     private Duration prefill = Duration.ZERO;
     private Duration decode = Duration.ZERO;
     private volatile boolean cancelled;
@@ -60,11 +63,19 @@ public final class Generation implements Iterator<String>, AutoCloseable {
         this.stopRules = new StopRules(stops);
     }
 
-    /** Computes until there is text to show or the answer has ended. */
+    /**
+     * Computes until there is text to show or the answer has ended.
+     *
+     * @throws IllegalStateException if more would have to be computed but this or the model was
+     *     closed, or an earlier call failed
+     */
     @Override
     public boolean hasNext() {
         while (pending.isEmpty() && finishReason == null) {
-            advance();
+            if (failure != null) {
+                throw new IllegalStateException("the answer failed before", failure);
+            }
+            lifetime.during(this::advance);
         }
         return !pending.isEmpty();
     }
@@ -82,7 +93,18 @@ public final class Generation implements Iterator<String>, AutoCloseable {
         return piece;
     }
 
-    private void advance() {
+    /** One more token. What fails has left the cache in between: there is no going on. */
+    private FinishReason advance() {
+        try {
+            pick();
+            return finishReason;
+        } catch (RuntimeException e) {
+            failure = e;
+            throw e;
+        }
+    }
+
+    private void pick() {
         if (cancelled || Thread.currentThread().isInterrupted()) {
             finish(FinishReason.CANCELLED);
             return;
@@ -154,9 +176,11 @@ public final class Generation implements Iterator<String>, AutoCloseable {
         return new Timings(encode, prefill, decode, Math.max(0, ids.size() - 1));
     }
 
-    /** Frees the cache. The ids and the text stay. */
+    /** Frees the cache, once the step that runs is done. The ids and the text stay. */
     @Override
     public void close() {
-        source.close();
+        if (lifetime.close()) {
+            source.close();
+        }
     }
 }

@@ -30,16 +30,10 @@ public final class StopRules {
             return "";
         }
         held.append(piece);
-        int end = held.length();
-        for (String stop : stopStrings) {
-            int found = held.indexOf(stop);
-            if (found >= 0 && found < end) {
-                end = found;
-                stopped = true;
-            }
-        }
+        int end = stopStart();
+        stopped = end >= 0;
         if (!stopped) {
-            end -= longestBeginning();
+            end = held.length() - longestBeginning();
         }
         String text = held.substring(0, end);
         held.delete(0, end);
@@ -60,6 +54,26 @@ public final class StopRules {
      */
     public boolean stopped() {
         return stopped;
+    }
+
+    /**
+     * Where the stop string begins that is complete first, so that the pieces a text comes in make no
+     * difference; the longest, if several are complete at once.
+     *
+     * @return its first character in what is held, −1 if there is none
+     */
+    private int stopStart() {
+        int start = -1;
+        int end = Integer.MAX_VALUE;
+        for (String stop : stopStrings) {
+            int found = held.indexOf(stop);
+            int foundEnd = found + stop.length();
+            if (found >= 0 && (foundEnd < end || foundEnd == end && found < start)) {
+                start = found;
+                end = foundEnd;
+            }
+        }
+        return start;
     }
 
     /** Characters at the end that some stop string begins with. */

@@ -1,0 +1,161 @@
+package io.m3j.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.m3j.core.golden.Golden;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+
+/** {@code ask}, mostly with the checkpoint that comes with m3. */
+class AskCommandTest {
+
+    private static final String SAYS_UNTRAINED = "untrained";
+
+    @Test
+    void withoutAnyOptionEveryScaleAnswersInATableAPersonCanRead() {
+        Run run = Run.of("ask", "--max-new-tokens", 8);
+        assertThat(run.status()).isZero();
+        assertThat(run.err()).contains(SAYS_UNTRAINED).hasLineCount(1);
+        String[] lines = run.out().split("\n");
+        assertThat(lines).allMatch(line -> line.length() <= 100);
+        assertThat(run.out()).contains(SAYS_UNTRAINED, "bus-stop.png");
+        for (String scale : new String[] {"1", "9", "36", "144", "576"}) {
+            assertThat(lines)
+                    .anyMatch(line -> line.strip().matches(scale + " .* [0-9.]+ ms +[0-9.]+ ms"));
+        }
+    }
+
+    @Test
+    void oneScaleStreamsTheTextThatJsonHolds() {
+        Run streamed = Run.of("ask", "--tokens", 36, "--max-new-tokens", 12);
+        JsonNode answer = Run.of("ask", "--tokens", 36, "--max-new-tokens", 12, "--json").json();
+        assertThat(streamed.status()).isZero();
+        assertThat(streamed.out()).isEqualTo(answer.get("text").textValue() + "\n");
+        assertThat(streamed.out().strip()).isNotEmpty();
+    }
+
+    @Test
+    void jsonOfOneScaleIsOneFlatObject() {
+        Run run =
+                Run.of("ask", "--tokens=9", "--max-new-tokens=3", "--prompt", "Où ? 🚌", "--json");
+        JsonNode answer = run.json();
+        assertThat(answer.get("prompt").textValue()).isEqualTo("Où ? 🚌");
+        assertThat(answer.get("untrained").booleanValue()).isTrue();
+        assertThat(answer.get("images")).hasSize(1);
+        assertThat(answer.get("tokens").intValue()).isEqualTo(9);
+        assertThat(answer.get("visual_tokens").intValue()).isEqualTo(9);
+        assertThat(answer.get("prompt_tokens").intValue()).isGreaterThan(9);
+        assertThat(answer.get("ids")).hasSize(3);
+        assertThat(answer.get("finish_reason").textValue()).isEqualTo("length");
+        JsonNode timings = answer.get("timings");
+        for (String name :
+                new String[] {
+                    "encode_ms",
+                    "prefill_ms",
+                    "decode_ms",
+                    "time_to_first_token_ms",
+                    "time_per_token_ms"
+                }) {
+            assertThat(timings.get(name).doubleValue()).as(name).isPositive();
+        }
+        assertThat(run.err()).contains(SAYS_UNTRAINED);
+    }
+
+    @Test
+    void jsonOfSeveralScalesIsAListThatEncodedOnce() {
+        JsonNode all = Run.of("ask", "--tokens=1,144", "--max-new-tokens=2", "--json").json();
+        assertThat(all.get("answers")).hasSize(2);
+        assertThat(all.at("/answers/0/tokens").intValue()).isEqualTo(1);
+        assertThat(all.at("/answers/1/tokens").intValue()).isEqualTo(144);
+        assertThat(all.at("/answers/0/timings/encode_ms"))
+                .isEqualTo(all.at("/answers/1/timings/encode_ms"));
+    }
+
+    @Test
+    void drawsRepeatWithTheirSeedAndDifferWithoutIt() {
+        String[] draw = {"ask", "--tokens=1", "--max-new-tokens=12", "--temperature=2", "--json"};
+        assertThat(ids(draw, "--seed=1")).isEqualTo(ids(draw, "--seed=1"));
+        assertThat(ids(draw, "--seed=1")).isNotEqualTo(ids(draw, "--seed=2"));
+        assertThat(ids(draw, "--top-k=1")).isNotEqualTo(ids(draw, "--seed=1"));
+    }
+
+    private static JsonNode ids(String[] arguments, String last) {
+        Object[] all = Arrays.copyOf(arguments, arguments.length + 1, Object[].class);
+        all[arguments.length] = last;
+        return Run.of(all).json().get("ids");
+    }
+
+    @Test
+    void aStopTextEndsTheAnswerAndIsNotPartOfIt() {
+        String whole =
+                Run.of("ask", "--tokens=36", "--max-new-tokens=12", "--json")
+                        .json()
+                        .get("text")
+                        .textValue();
+        String stop = whole.substring(whole.length() / 2, whole.length() / 2 + 3);
+        JsonNode cut =
+                Run.of("ask", "--tokens=36", "--max-new-tokens=12", "--json", "--stop", stop)
+                        .json();
+        assertThat(cut.get("finish_reason").textValue()).isEqualTo("stop_string");
+        assertThat(whole).startsWith(cut.get("text").textValue());
+        assertThat(cut.get("text").textValue()).doesNotContain(stop);
+    }
+
+    @Test
+    void aModelWithoutAnImageAnswersTextAlone() {
+        JsonNode answer =
+                Run.of(
+                                "ask",
+                                "--model",
+                                Home.model(),
+                                "--prompt",
+                                "Hello",
+                                "--max-new-tokens=2",
+                                "--json")
+                        .json();
+        assertThat(answer.get("images")).isEmpty();
+        assertThat(answer.get("visual_tokens").intValue()).isZero();
+    }
+
+    @Test
+    void severalImagesAreTakenTogether() {
+        Path picture = Home.picture();
+        JsonNode answer =
+                Run.of(
+                                "ask",
+                                "--image",
+                                picture,
+                                "--image",
+                                Golden.image("tiny_3x5.png"),
+                                "--tokens=9",
+                                "--max-new-tokens=1",
+                                "--json")
+                        .json();
+        assertThat(answer.get("images")).hasSize(2);
+        assertThat(answer.get("visual_tokens").intValue()).isEqualTo(18);
+    }
+
+    @Test
+    void aTokenizerElsewhereAndBfloat16AreHonoured() {
+        Run run =
+                Run.of(
+                        "ask",
+                        "--model",
+                        Golden.checkpoint("llava-m3"),
+                        "--tokenizer",
+                        Golden.checkpoint("tokenizer"),
+                        "--precision=bfloat16",
+                        "--image-mode=crop",
+                        "--template=plain",
+                        "--ignore-exif",
+                        "--image",
+                        Home.picture(),
+                        "--tokens=1",
+                        "--max-new-tokens=2",
+                        "--json");
+        assertThat(run.json().has("untrained")).isFalse();
+        assertThat(run.err()).isEmpty();
+    }
+}

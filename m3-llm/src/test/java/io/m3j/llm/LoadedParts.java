@@ -1,0 +1,58 @@
+package io.m3j.llm;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.Precision;
+import io.m3j.vision.EncodedImage;
+import java.nio.file.Path;
+
+/** The parts of a model without the facade, in float32, for tests that look inside. */
+final class LoadedParts implements AutoCloseable {
+
+    final Kernels kernels = Kernels.load(Device.cpu());
+    final NDManager manager = kernels.newManager();
+    final M3Config config;
+    final ModelAssembly assembly;
+    final Fusion fusion;
+
+    LoadedParts(Path directory) {
+        config = M3Config.read(directory);
+        assembly = new ModelAssembly(config, LoadOptions.defaults(), kernels, manager);
+        assembly.assemble();
+        fusion = new Fusion(kernels, decoder(), Precision.FLOAT32, config.imageToken());
+    }
+
+    Decoder decoder() {
+        return assembly.decoder();
+    }
+
+    EncodedImage encode(io.m3j.vision.M3Image image) {
+        return assembly.encoder().encode(image);
+    }
+
+    /** Logits of all positions, read in pieces that end at the given positions. */
+    float[] logits(NDArray embeddings, int... ends) {
+        int length = (int) embeddings.getShape().get(1);
+        int vocabulary = decoder().config().vocabularySize();
+        float[] all = new float[length * vocabulary];
+        try (KvCache cache = decoder().newCache(length);
+                NDManager scope = kernels.newManager()) {
+            int start = 0;
+            for (int end : ends) {
+                NDArray piece =
+                        kernels.rows(scope, embeddings.squeeze(0), start, end).expandDims(0);
+                float[] logits = decoder().forward(scope, piece, cache, false).toFloatArray();
+                System.arraycopy(logits, 0, all, start * vocabulary, logits.length);
+                start = end;
+            }
+        }
+        return all;
+    }
+
+    @Override
+    public void close() {
+        kernels.close();
+    }
+}

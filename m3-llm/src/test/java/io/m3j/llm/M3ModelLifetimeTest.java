@@ -1,0 +1,188 @@
+package io.m3j.llm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.NDArray;
+import io.m3j.core.Scale;
+import io.m3j.core.golden.Golden;
+import io.m3j.core.torch.Precision;
+import io.m3j.llm.generate.Generation;
+import io.m3j.llm.generate.GenerationOptions;
+import io.m3j.vision.EncodedImage;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Several threads, and what happens after and during closing. */
+@Timeout(120)
+class M3ModelLifetimeTest {
+
+    private static final long[] PROMPT = {1, 462, 404, -200, 474, 31};
+    private static final int THREADS = 3;
+
+    private static GenerationOptions options(int scale, int tokens) {
+        return GenerationOptions.builder()
+                .scale(Scale.of(scale))
+                .maxNewTokens(tokens)
+                .ignoreEndOfSequence(true)
+                .build();
+    }
+
+    private static M3Model load() {
+        return load(Precision.FLOAT32);
+    }
+
+    private static M3Model load(Precision precision) {
+        LoadOptions options =
+                LoadOptions.builder()
+                        .precision(precision)
+                        .tokenizer(Golden.checkpoint("tokenizer"))
+                        .build();
+        return M3Model.load(Golden.checkpoint("llava-m3"), options);
+    }
+
+    @Test
+    void everyCallAfterClosingIsRefused() {
+        M3Model model = load();
+        EncodedImage image = model.encode(M3ModelTest.picture());
+        image.at(Scale.of(9));
+        Generation generation = model.start(List.of(image), PROMPT, options(9, 20), List.of());
+        generation.next();
+        NDArray logits = model.logits(image, PROMPT, Scale.of(1));
+        model.close();
+        model.close();
+        refused(() -> model.encode(M3ModelTest.picture()));
+        refused(() -> model.logits(List.of(), new long[] {1}, Scale.of(1)));
+        refused(() -> model.logits(image, PROMPT, Scale.of(1)));
+        refused(() -> model.generateIds(List.of(), new long[] {1}, options(1, 1)));
+        refused(() -> model.generate(image, "What?", options(1, 1), piece -> {}));
+        refused(() -> model.ask(M3ModelTest.picture(), "What?", Scale.of(1)));
+        refused(model::tokenizer);
+        refused(model::newManager);
+        refused(() -> model.encoder().encode(M3ModelTest.picture()));
+        refused(() -> image.at(Scale.of(36)));
+        refused(() -> image.at(Scale.of(9)));
+        refused(image::tiles);
+        refused(() -> generation.forEachRemaining(piece -> {}));
+        refused(logits::toFloatArray);
+        generation.close();
+        logits.close();
+        image.close();
+        image.close();
+    }
+
+    @Test
+    void aClosedImageIsRefusedAndTheModelGoesOn() {
+        try (M3Model model = load()) {
+            EncodedImage image = model.encode(M3ModelTest.picture());
+            Generation generation = model.start(List.of(image), PROMPT, options(9, 200), List.of());
+            EncodedImage other = model.encode(M3ModelTest.picture());
+            other.close();
+            other.close();
+            refused(() -> other.at(Scale.of(1)));
+            refused(() -> model.logits(other, PROMPT, Scale.of(1)));
+            refused(() -> model.generateIds(List.of(other), PROMPT, options(1, 1)));
+            assertThat(generation.next()).isNotEmpty();
+            // The prompt was read: the picture is no longer needed.
+            image.close();
+            assertThat(generation.hasNext()).isTrue();
+            generation.close();
+            generation.close();
+            Generation late = model.start(List.of(), new long[] {1}, options(1, 2), List.of());
+            late.close();
+            refused(late::hasNext);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Precision.class)
+    void answersAtTheSameTimeEqualThoseOneByOne(Precision precision) throws Exception {
+        try (M3Model model = load(precision);
+                EncodedImage image = model.encode(M3ModelTest.picture())) {
+            List<Integer> scales = List.of(1, 9, 36, 144);
+            List<List<Long>> alone = new ArrayList<>();
+            for (int scale : scales) {
+                alone.add(model.generateIds(List.of(image), PROMPT, options(scale, 12)));
+            }
+            Callable<List<List<Long>>> all =
+                    () -> {
+                        // A picture of the thread's own, and one that all share.
+                        try (EncodedImage own = model.encode(M3ModelTest.picture())) {
+                            List<List<Long>> answers = new ArrayList<>();
+                            for (int scale : scales) {
+                                EncodedImage each = scale % 2 == 0 ? own : image;
+                                answers.add(
+                                        model.generateIds(
+                                                List.of(each), PROMPT, options(scale, 12)));
+                            }
+                            return answers;
+                        }
+                    };
+            ExecutorService threads = Executors.newFixedThreadPool(THREADS);
+            try {
+                for (Future<List<List<Long>>> each :
+                        threads.invokeAll(java.util.Collections.nCopies(2 * THREADS, all))) {
+                    assertThat(each.get()).isEqualTo(alone);
+                }
+            } finally {
+                threads.shutdownNow();
+            }
+        }
+    }
+
+    /** Each thread goes on until it is turned away; none may see freed memory. */
+    @Test
+    void closingUnderRunningCallsTurnsThemAway() throws Exception {
+        for (int round = 0; round < 6; round++) {
+            M3Model model = load();
+            EncodedImage image = model.encode(M3ModelTest.picture());
+            List<Runnable> calls =
+                    List.of(
+                            () -> model.generateIds(List.of(image), PROMPT, options(9, 50)),
+                            () -> model.logits(image, PROMPT, Scale.of(36)).close(),
+                            () -> model.encode(M3ModelTest.picture()).at(Scale.of(1)),
+                            () -> image.at(Scale.of(144)),
+                            () -> model.encoder().encode(M3ModelTest.picture()).close());
+            CountDownLatch running = new CountDownLatch(calls.size());
+            ExecutorService threads = Executors.newFixedThreadPool(calls.size());
+            try {
+                List<Future<?>> endings = new ArrayList<>();
+                for (Runnable call : calls) {
+                    endings.add(
+                            threads.submit(
+                                    () -> {
+                                        running.countDown();
+                                        refused(
+                                                () -> {
+                                                    while (true) {
+                                                        call.run();
+                                                    }
+                                                });
+                                    }));
+                }
+                running.await();
+                Thread.sleep(20L * round); // whatever they are at
+                model.close();
+                for (Future<?> ending : endings) {
+                    ending.get();
+                }
+            } finally {
+                threads.shutdownNow();
+            }
+            image.close();
+        }
+    }
+
+    private static void refused(Runnable call) {
+        assertThatThrownBy(call::run).isInstanceOf(IllegalStateException.class);
+    }
+}

@@ -1,0 +1,190 @@
+package io.m3j.llm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.types.Shape;
+import io.m3j.core.M3Exception;
+import io.m3j.core.golden.Golden;
+import io.m3j.core.torch.Precision;
+import io.m3j.core.weights.Checkpoint;
+import io.m3j.core.weights.ElementType;
+import io.m3j.core.weights.SafetensorsWriter;
+import io.m3j.core.weights.StoredTensor;
+import io.m3j.core.weights.TensorInfo;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Loading from files that lack something, disagree, or keep the tower elsewhere. */
+class ModelFilesTest {
+
+    @TempDir Path temporary;
+
+    private int copies;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llava-next-hf", "llava-next-m3-bf16"})
+    void nextIsRefusedInSoManyWords(String checkpoint) {
+        refused(Golden.checkpoint(checkpoint), LoadOptions.defaults(), "LLaVA-NeXT", checkpoint);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "lm_head.weight",
+                "model.norm.weight",
+                "model.layers.3.mlp.down_proj.weight",
+                "model.mm_projector.2.weight",
+                "model.vision_tower.vision_tower.vision_model.encoder.layers.0.layer_norm1.bias"
+            })
+    void aMissingTensorIsNamed(String name) throws IOException {
+        Path directory = rewritten(tensor -> tensor.name().equals(name) ? null : tensor);
+        refused(directory, LoadOptions.defaults(), "tensor " + name + " is missing");
+    }
+
+    @Test
+    void aTensorOfAnotherShapeIsNamedWithBothShapes() throws IOException {
+        String name = "model.layers.1.self_attn.q_proj.weight";
+        Path directory = rewritten(t -> t.name().equals(name) ? zeros(name, 96, 95) : t);
+        refused(directory, LoadOptions.defaults(), name, "(96, 96)", "(96, 95)");
+    }
+
+    @Test
+    void aTensorThatIsNotFloatingPointIsRefused() throws IOException {
+        String name = "model.norm.weight";
+        StoredTensor integers =
+                new StoredTensor(
+                        name, ElementType.INT64, new Shape(96), ByteBuffer.allocate(96 * 8));
+        Path directory = rewritten(t -> t.name().equals(name) ? integers : t);
+        refused(directory, LoadOptions.defaults(), name, "floating-point", "I64");
+    }
+
+    @Test
+    void aConfigurationOfAnotherModelIsRefused() throws IOException {
+        Path directory = TestCheckpoint.link("llava-m3", temporary, "other");
+        TestCheckpoint.edit(directory, c -> c.put("intermediate_size", 255));
+        refused(directory, LoadOptions.defaults(), "gate_proj", "(255, 96)", "(256, 96)");
+        TestCheckpoint.edit(directory, c -> c.put("intermediate_size", 256));
+        TestCheckpoint.edit(directory, c -> c.put("num_hidden_layers", Integer.MAX_VALUE));
+        refused(directory, LoadOptions.defaults(), "layers.4", "missing");
+    }
+
+    @Test
+    void aTowerThatIsNotThereIsLookedForAndTheMessageSaysWhere() throws IOException {
+        Path directory = TestCheckpoint.link("llava-m3-bin-sharded", temporary, "a/model");
+        TestCheckpoint.edit(directory, c -> c.put("mm_vision_tower", "openai/no-such-tower"));
+        refused(
+                directory,
+                LoadOptions.defaults(),
+                "vision tower openai/no-such-tower was not found",
+                directory.resolve("openai/no-such-tower").toString(),
+                directory.resolveSibling("no-such-tower").toString());
+        TestCheckpoint.edit(directory, c -> c.remove("mm_vision_tower"));
+        refused(directory, LoadOptions.defaults(), "vision tower (unnamed) was not found");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"/", "", ".", "..", "\u0000", "a\u0000b", "//", "../../../../.."})
+    void aTowerNameThatLeadsNowhereIsRefused(String name) throws IOException {
+        Path directory = TestCheckpoint.link("llava-m3-bin-sharded", temporary, "model");
+        TestCheckpoint.edit(directory, c -> c.put("mm_vision_tower", name));
+        assertThatThrownBy(() -> M3Model.load(directory)).isInstanceOf(M3Exception.class);
+    }
+
+    @Test
+    void aTowerBesideTheCheckpointIsFound() throws IOException {
+        Path directory = TestCheckpoint.link("llava-m3-bin-sharded", temporary, "b/model");
+        TestCheckpoint.link("clip-full-bin", temporary, "b/clip-full-bin");
+        TestCheckpoint.edit(directory, c -> c.put("mm_vision_tower", "openai/clip-full-bin"));
+        M3Model.load(directory).close();
+        TestCheckpoint.edit(directory, c -> c.put("mm_vision_tower", "../clip-full-bin"));
+        M3Model.load(directory).close();
+    }
+
+    @Test
+    void aChosenTowerIsTaken() throws IOException {
+        Path directory = TestCheckpoint.link("llava-m3-bin-sharded", temporary, "model");
+        TestCheckpoint.edit(directory, c -> c.put("mm_vision_tower", "nowhere"));
+        LoadOptions chosen =
+                LoadOptions.builder().visionTower(Golden.checkpoint("clip-vision")).build();
+        M3Model.load(directory, chosen).close();
+        LoadOptions empty = LoadOptions.builder().visionTower(temporary).build();
+        refused(directory, empty, temporary.toString(), "expected a directory with config.json");
+    }
+
+    @Test
+    void anImageSizeThatDisagreesWithTheTowerIsRefused() throws IOException {
+        Path directory = TestCheckpoint.link("llava-m3", temporary, "model");
+        Files.writeString(
+                directory.resolve("preprocessor_config.json"),
+                "{\"size\": {\"shortest_edge\": 224}, \"crop_size\": {\"height\": 224, \"width\":"
+                        + " 224}}");
+        refused(directory, LoadOptions.defaults(), "preprocessor_config.json", "336", "224");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Precision.class)
+    void progressRunsToItsEnd(Precision precision) {
+        int[] last = new int[2];
+        LoadOptions options =
+                LoadOptions.builder()
+                        .precision(precision)
+                        .progress(
+                                (done, total) -> {
+                                    assertThat(done).isBetween(last[0], total);
+                                    last[0] = done;
+                                    last[1] = total;
+                                })
+                        .build();
+        M3Model.load(Golden.checkpoint("llava-m3"), options).close();
+        assertThat(last[0]).isPositive().isEqualTo(last[1]);
+    }
+
+    /** The last tensor that loading asks for is missing, so that all others were loaded. */
+    @Test
+    void aFailedLoadFreesWhatItHadLoaded() throws IOException {
+        Path directory = rewritten(t -> t.name().equals("lm_head.weight") ? null : t);
+        LoadOptions options = LoadOptions.builder().precision(Precision.BFLOAT16).build();
+        for (int i = 0; i < 15; i++) {
+            refused(directory, options, "lm_head");
+        }
+        // 1.5 MB of weights each: 60 loads that kept theirs would gain 90 MB.
+        ResidentMemory.assertFlat(45L << 20, () -> refused(directory, options, "lm_head"), 60);
+    }
+
+    private Path rewritten(UnaryOperator<StoredTensor> change) throws IOException {
+        Path directory = TestCheckpoint.link("llava-m3", temporary, "copy" + copies++);
+        Files.delete(directory.resolve("model.safetensors"));
+        SafetensorsWriter writer = new SafetensorsWriter();
+        try (Checkpoint golden = Checkpoint.open(Golden.checkpoint("llava-m3"))) {
+            for (String name : golden.names()) {
+                StoredTensor changed = change.apply(golden.get(name));
+                if (changed != null) {
+                    writer.add(changed);
+                }
+            }
+            writer.writeFile(directory.resolve("model.safetensors"));
+        }
+        return directory;
+    }
+
+    private static StoredTensor zeros(String name, long... shape) {
+        long bytes = new TensorInfo(name, ElementType.FLOAT32, new Shape(shape)).byteCount();
+        return new StoredTensor(
+                name, ElementType.FLOAT32, new Shape(shape), ByteBuffer.allocate((int) bytes));
+    }
+
+    private static void refused(Path directory, LoadOptions options, String... parts) {
+        assertThatThrownBy(() -> M3Model.load(directory, options).close())
+                .isInstanceOf(M3Exception.class)
+                .satisfies(e -> assertThat(e.getMessage()).contains(parts));
+    }
+}
