@@ -376,7 +376,15 @@ class DecoderVariantsTest {
         try (Checkpoint checkpoint = Checkpoint.open(directory)) {
             Map<String, String> names = NameMap.detect(checkpoint.names()).theirsByOurs();
             Weights weights =
-                    new Weights(kernels, manager, checkpoint, names, Precision.FLOAT32, () -> {});
+                    new Weights(
+                            kernels,
+                            manager,
+                            checkpoint,
+                            names,
+                            Precision.FLOAT32,
+                            false,
+                            true,
+                            () -> {});
             return new Decoder(weights, manager, config(variant));
         }
     }
@@ -425,8 +433,7 @@ class DecoderVariantsTest {
         try (KvCache cache = decoder.newCache(ids.length)) {
             int start = 0;
             for (int end : ends) {
-                NDArray x =
-                        decoder.embed(manager, Arrays.copyOfRange(ids, start, end)).expandDims(0);
+                NDArray x = decoder.embed(manager, Arrays.copyOfRange(ids, start, end));
                 float[] logits = decoder.forward(manager, x, cache, false).toFloatArray();
                 System.arraycopy(logits, 0, all, start * VOCABULARY, logits.length);
                 start = end;

@@ -10,7 +10,7 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.golden.GoldenTensors;
-import io.m3j.core.torch.Precision;
+import io.m3j.core.torch.FloatType;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.core.weights.StoredTensor;
 import io.m3j.llm.generate.GenerationOptions;
@@ -79,12 +79,15 @@ class GoldenDecoderTest {
                 KvCache cache = parts.decoder().newCache(ids.length)) {
             Decoder decoder = parts.decoder();
             NDArray embeddings = parts.fusion.fuse(scope, List.of(), ids, Scale.of(1));
-            RotaryEmbedding.Rows rows = decoder.rotary().rows(scope, 0, ids.length);
+            long[] starts = {0};
+            long[] lengths = {ids.length};
+            RotaryEmbedding.Rows rows = decoder.rotary().rows(scope, starts, lengths);
+            List<Decoder.Span> spans = List.of(new Decoder.Span(cache, ids.length));
             NDArray x = embeddings;
             int layers = decoder.config().layers();
             for (int i = 0; i < layers; i++) {
                 assertClose(run.golden(), "text.hidden_states." + i, x.toFloatArray(), FEATURES);
-                x = decoder.layer(scope, i, x, rows, cache);
+                x = decoder.layer(scope, i, x, rows, spans, starts, lengths);
             }
             float[] last = x.toFloatArray();
             norm(parts, Golden.checkpoint(run.checkpoint()), last);
@@ -112,11 +115,11 @@ class GoldenDecoderTest {
                         GoldenModelTest.longs(input.at("/scales/" + tokens + "/generated"));
                 List<float[]> steps = new ArrayList<>();
                 NDArray x = parts.fusion.fuse(scope, List.of(image), ids, scale);
-                int capacity = (int) x.getShape().get(1) + generated.length;
+                int capacity = (int) x.getShape().get(0) + generated.length;
                 try (KvCache cache = parts.decoder().newCache(capacity)) {
                     for (long id : generated) {
                         steps.add(parts.decoder().forward(scope, x, cache, true).toFloatArray());
-                        x = parts.decoder().embed(scope, id).expandDims(0);
+                        x = parts.decoder().embed(scope, id);
                     }
                 }
                 String name = run.inside() + ".step_logits." + tokens;
@@ -184,7 +187,7 @@ class GoldenDecoderTest {
         try (Checkpoint file = Checkpoint.open(directory);
                 NDManager scope = parts.kernels.newManager()) {
             StoredTensor stored = file.get("model.norm.weight");
-            weight = parts.kernels.load(scope, stored, Precision.FLOAT32).toFloatArray();
+            weight = parts.kernels.load(scope, stored, FloatType.FLOAT32).toFloatArray();
         }
         double epsilon = parts.decoder().config().rmsNormEpsilon();
         for (int row = 0; row < rows.length; row += weight.length) {

@@ -3,8 +3,9 @@ package io.m3j.llm;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
-import io.m3j.core.torch.Precision;
+import io.m3j.core.weights.Checkpoint;
 import io.m3j.vision.EncodedImage;
 import java.nio.file.Path;
 
@@ -20,8 +21,8 @@ final class LoadedParts implements AutoCloseable {
     LoadedParts(Path directory) {
         config = M3Config.read(directory);
         assembly = new ModelAssembly(config, LoadOptions.defaults(), kernels, manager);
-        assembly.assemble();
-        fusion = new Fusion(kernels, decoder(), Precision.FLOAT32, config.imageToken());
+        assembly.assemble(() -> Checkpoint.open(directory));
+        fusion = new Fusion(kernels, decoder(), FloatType.FLOAT32, config.imageToken());
     }
 
     Decoder decoder() {
@@ -34,7 +35,7 @@ final class LoadedParts implements AutoCloseable {
 
     /** Logits of all positions, read in pieces that end at the given positions. */
     float[] logits(NDArray embeddings, int... ends) {
-        int length = (int) embeddings.getShape().get(1);
+        int length = (int) embeddings.getShape().get(0);
         int vocabulary = decoder().config().vocabularySize();
         float[] all = new float[length * vocabulary];
         try (KvCache cache = decoder().newCache(length);
@@ -42,7 +43,8 @@ final class LoadedParts implements AutoCloseable {
             int start = 0;
             for (int end : ends) {
                 NDArray piece =
-                        kernels.rows(scope, embeddings.squeeze(0), start, end).expandDims(0);
+                        kernels.rows(
+                                scope, embeddings, new long[] {start}, new long[] {end - start});
                 float[] logits = decoder().forward(scope, piece, cache, false).toFloatArray();
                 System.arraycopy(logits, 0, all, start * vocabulary, logits.length);
                 start = end;
