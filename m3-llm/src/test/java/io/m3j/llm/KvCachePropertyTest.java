@@ -63,7 +63,7 @@ class KvCachePropertyTest {
         LoadedParts parts = parts("llava-m3");
         try (KvCache cache = parts.decoder().newCache(capacity);
                 NDManager scope = parts.kernels.newManager()) {
-            NDArray x = parts.decoder().embed(scope, new long[capacity + 1]).expandDims(0);
+            NDArray x = parts.decoder().embed(scope, new long[capacity + 1]);
             assertThatThrownBy(() -> parts.decoder().forward(scope, x, cache, true))
                     .isInstanceOf(M3Exception.class)
                     .hasMessageContaining(capacity + 1 + " positions")
@@ -79,7 +79,7 @@ class KvCachePropertyTest {
         ends.add(ids.size());
         long[] prompt = ids.stream().mapToLong(Integer::longValue).toArray();
         try (NDManager scope = parts.kernels.newManager()) {
-            NDArray x = parts.decoder().embed(scope, prompt).expandDims(0);
+            NDArray x = parts.decoder().embed(scope, prompt);
             float[] whole = parts.logits(x, ids.size());
             float[] pieces = parts.logits(x, ends.stream().mapToInt(Integer::intValue).toArray());
             for (int i = 0; i < whole.length; i++) {

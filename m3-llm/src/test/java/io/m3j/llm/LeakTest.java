@@ -17,7 +17,10 @@ import org.junit.jupiter.api.Test;
 class LeakTest {
 
     private static final long[] PROMPT = {1, 462, 404, -200, 474, 31};
-    private static final int WARM_UP = 100;
+
+    /** Long enough for the Java heap and oneDNN's cache of compiled shapes to reach their size. */
+    private static final int WARM_UP = 300;
+
     private static final int REQUESTS = 1000;
 
     /** One model's weights are 3 MB; one forgotten picture is 0.2 MB, one forgotten cache more. */
