@@ -38,7 +38,7 @@ class PrecisionTest {
     void errorAgainstFloat32IsBounded(String checkpoint, Precision precision, double bound) {
         for (int scale : new int[] {1, 36, 576}) {
             double error = relative(logits(checkpoint, precision, scale), exact(checkpoint, scale));
-            System.out.printf("%s %s scale %d: %.4f%n", checkpoint, precision, scale, error);
+            System.out.println(checkpoint + " " + precision + " scale " + scale + ": " + error);
             assertThat(error).as("at scale %d", scale).isLessThan(bound);
         }
     }
