@@ -13,6 +13,9 @@ import java.util.stream.Collectors;
  */
 public record Ladder(List<Scale> scales) {
 
+    /** Its square is the last one that an int holds. */
+    private static final int LONGEST_SIDE = 46_340;
+
     /** Checks order and divisibility. */
     public Ladder {
         scales = List.copyOf(scales);
@@ -47,9 +50,7 @@ public record Ladder(List<Scale> scales) {
      * @return the ladder down to one token
      */
     public static Ladder ofGrid(int gridSide) {
-        if (gridSide < 1 || gridSide > 46_340) { // 46,340² is the last square that an int holds
-            throw new M3Exception("grid side " + gridSide + ": expected 1 to 46340");
-        }
+        requireSide(gridSide);
         List<Scale> scales = new ArrayList<>();
         for (int side = gridSide; side > 1; side /= smallestPrimeFactor(side)) {
             scales.add(0, Scale.of(side * side));
@@ -66,6 +67,7 @@ public record Ladder(List<Scale> scales) {
      * @return the ladder, the grid included
      */
     public static Ladder of(int gridSide, List<Integer> tokens) {
+        requireSide(gridSide);
         List<Scale> scales =
                 tokens.stream().map(Scale::of).distinct().sorted().collect(Collectors.toList());
         Scale grid = Scale.of(gridSide * gridSide);
@@ -146,6 +148,12 @@ public record Ladder(List<Scale> scales) {
      */
     public int cell(Scale scale) {
         return gridSide() / require(scale).side();
+    }
+
+    private static void requireSide(int gridSide) {
+        if (gridSide < 1 || gridSide > LONGEST_SIDE) {
+            throw new M3Exception("grid side " + gridSide + ": expected 1 to " + LONGEST_SIDE);
+        }
     }
 
     private static int smallestPrimeFactor(int number) {

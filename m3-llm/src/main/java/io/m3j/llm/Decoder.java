@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.m3j.core.nn.Weights;
+import io.m3j.core.torch.DecoderKernels;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Linear;
 import io.m3j.core.torch.Precision;
@@ -36,6 +37,7 @@ final class Decoder {
     record Span(KvCache cache, int length) {}
 
     private final Kernels kernels;
+    private final DecoderKernels decoderKernels;
     private final DecoderConfig config;
     private final Precision precision;
     private final RotaryEmbedding rotary;
@@ -52,6 +54,7 @@ final class Decoder {
      */
     Decoder(Weights weights, NDManager manager, DecoderConfig config) {
         this.kernels = weights.kernels();
+        this.decoderKernels = new DecoderKernels(kernels);
         this.config = config;
         this.precision = weights.precision();
         this.rotary = new RotaryEmbedding(kernels, manager, config, precision.activations());
@@ -63,8 +66,10 @@ final class Decoder {
         for (int i = 0; i < config.layers(); i++) {
             layers.add(layer(weights, "decoder.layers." + i + "."));
         }
-        boolean tied = config.tiedHead() && !weights.has("decoder.lm_head.weight");
-        Linear out = weights.linear(tied ? table : "decoder.lm_head", vocabulary, width);
+        // A head of its own in the file counts for nothing where the config ties it: transformers
+        // ties last.
+        String headName = config.tiedHead() ? table : "decoder.lm_head";
+        Linear out = weights.linear(headName, vocabulary, width, false);
         NDArray norm = weights.get("decoder.norm.weight", width);
         this.head = Linear.operands(List.of(norm), List.of(out));
         this.form = out.form();
@@ -83,15 +88,17 @@ final class Decoder {
                         weights.fused(
                                 List.of(self + "q_proj", self + "k_proj", self + "v_proj"),
                                 new long[] {queries, keys, keys},
-                                width));
-        attention.add(weights.linear(self + "o_proj", width, queries));
+                                width,
+                                config.attentionBias()));
+        attention.add(weights.linear(self + "o_proj", width, queries, config.attentionBias()));
         List<Linear> feedForward =
                 new ArrayList<>(
                         weights.fused(
                                 List.of(mlp + "gate_proj", mlp + "up_proj"),
                                 new long[] {inner, inner},
-                                width));
-        feedForward.add(weights.linear(mlp + "down_proj", width, inner));
+                                width,
+                                config.mlpBias()));
+        feedForward.add(weights.linear(mlp + "down_proj", width, inner, config.mlpBias()));
         NDArray before = weights.get(prefix + "input_layernorm.weight", width);
         NDArray between = weights.get(prefix + "post_attention_layernorm.weight", width);
         return new Layer(
@@ -123,7 +130,8 @@ final class Decoder {
      */
     NDArray embed(NDManager owner, long... ids) {
         try (NDManager scope = owner.newSubManager()) {
-            return kernels.embed(owner, embeddings, scope.create(ids, new Shape(ids.length)));
+            return decoderKernels.embed(
+                    owner, embeddings, scope.create(ids, new Shape(ids.length)));
         }
     }
 
@@ -168,7 +176,7 @@ final class Decoder {
             spans.forEach(span -> span.cache().advance(span.length()));
             boolean all = !lastOnly || spans.size() == x.getShape().get(0);
             long[] wanted = all ? new long[0] : lastRows(lengths);
-            return kernels.decoderLogits(
+            return decoderKernels.logits(
                     owner, x, head, form, wanted, config.rmsNormEpsilon()); //   [rows, V]
         }
     }
@@ -206,7 +214,7 @@ final class Decoder {
         Layer layer = layers.get(index);
         double epsilon = config.rmsNormEpsilon();
         x =
-                kernels.decoderAttention(
+                decoderKernels.attention(
                         owner,
                         x,
                         layer.attention(),
@@ -220,7 +228,7 @@ final class Decoder {
                         lengths,
                         config.heads(),
                         epsilon); //                                                [R, D]
-        return kernels.decoderMlp(owner, x, layer.mlp(), form, fused, epsilon); //  [R, D]
+        return decoderKernels.mlp(owner, x, layer.mlp(), form, fused, epsilon); //  [R, D]
     }
 
     /**

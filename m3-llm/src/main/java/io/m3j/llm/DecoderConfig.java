@@ -19,6 +19,8 @@ import io.m3j.core.torch.Activation;
  * @param ropeTheta base of the rotary frequencies
  * @param ropeScaling their stretching
  * @param tiedHead whether the output head is the embedding table
+ * @param attentionBias whether the four layers of attention have biases
+ * @param mlpBias whether the three layers of the feed-forward sublayer have biases
  */
 public record DecoderConfig(
         int hiddenSize,
@@ -32,7 +34,9 @@ public record DecoderConfig(
         double rmsNormEpsilon,
         double ropeTheta,
         RopeScaling ropeScaling,
-        boolean tiedHead) {
+        boolean tiedHead,
+        boolean attentionBias,
+        boolean mlpBias) {
 
     /** Checks how the heads divide. */
     public DecoderConfig {
@@ -93,7 +97,9 @@ public record DecoderConfig(
                 json.number("rms_norm_eps", 1e-6),
                 rope.number("rope_theta", json.number("rope_theta", 10_000)),
                 scaling,
-                json.flag("tie_word_embeddings", tiedFallback));
+                json.flag("tie_word_embeddings", tiedFallback),
+                json.flag("attention_bias", false),
+                json.flag("mlp_bias", false));
     }
 
     /**

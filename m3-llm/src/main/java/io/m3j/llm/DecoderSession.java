@@ -7,14 +7,18 @@ import io.m3j.core.torch.Kernels;
 import io.m3j.llm.generate.LogitSource;
 import java.util.function.Function;
 
-/** One request: a prompt's embeddings, then a cache that grows by one id at a time. */
+/**
+ * One request: a prompt's embeddings, then a cache that is filled by one id at a time. Nothing is
+ * allocated before the first is asked for.
+ */
 final class DecoderSession implements LogitSource {
 
     private final Kernels kernels;
     private final Decoder decoder;
     private final Lifetime model;
     private final Function<NDManager, NDArray> prompt;
-    private final KvCache cache;
+    private final int capacity;
+    private KvCache cache;
 
     /**
      * @param kernels to make managers with
@@ -33,7 +37,7 @@ final class DecoderSession implements LogitSource {
         this.decoder = decoder;
         this.model = model;
         this.prompt = prompt;
-        this.cache = decoder.newCache(capacity);
+        this.capacity = capacity;
     }
 
     @Override
@@ -49,6 +53,9 @@ final class DecoderSession implements LogitSource {
     private float[] read(Function<NDManager, NDArray> embeddings) {
         return model.during(
                 () -> {
+                    if (cache == null) {
+                        cache = decoder.newCache(capacity);
+                    }
                     try (NDManager scope = kernels.newManager()) {
                         NDArray x = embeddings.apply(scope);
                         return decoder.forward(scope, x, cache, true).toFloatArray();
@@ -58,6 +65,8 @@ final class DecoderSession implements LogitSource {
 
     @Override
     public void close() {
-        cache.close();
+        if (cache != null) {
+            cache.close();
+        }
     }
 }

@@ -1,5 +1,6 @@
 package io.m3j.llm;
 
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.M3Exception;
@@ -29,12 +30,34 @@ final class KvCache implements AutoCloseable {
      * @param capacity positions it can hold
      */
     KvCache(Kernels kernels, DecoderConfig config, Precision precision, int capacity) {
-        this.manager = kernels.newManager();
         this.capacity = capacity;
-        for (int layer = 0; layer < config.layers(); layer++) {
-            keys.add(allocate(kernels, config, precision));
-            values.add(allocate(kernels, config, precision));
+        long bytes = config.cacheElementsPerPosition() * capacity * precision.activations().bytes();
+        if (bytes > AvailableMemory.bytes()) {
+            throw tooLarge(bytes, null);
         }
+        this.manager = kernels.newManager();
+        try {
+            for (int layer = 0; layer < config.layers(); layer++) {
+                keys.add(allocate(kernels, config, precision));
+                values.add(allocate(kernels, config, precision));
+            }
+        } catch (EngineException e) {
+            manager.close();
+            throw tooLarge(bytes, e);
+        }
+    }
+
+    private M3Exception tooLarge(long bytes, EngineException cause) {
+        return new M3Exception(
+                "KV cache: "
+                        + capacity
+                        + " positions of prompt and answer take "
+                        + (bytes >> 20)
+                        + " MiB, more than the "
+                        + (AvailableMemory.bytes() >> 20)
+                        + " MiB that are free; ask for fewer new tokens, a coarser scale, or"
+                        + " bfloat16",
+                cause);
     }
 
     private NDArray allocate(Kernels kernels, DecoderConfig config, Precision precision) {

@@ -306,14 +306,12 @@ public final class M3Model implements AutoCloseable {
         long[] prompt = ids.clone();
         List<EncodedImage> kept = List.copyOf(images);
         DecoderSession session =
-                lifetime.during(
-                        () ->
-                                new DecoderSession(
-                                        kernels,
-                                        decoder,
-                                        lifetime,
-                                        owner -> fusion.fuse(owner, kept, prompt, scale),
-                                        length + options.maxNewTokens()));
+                new DecoderSession(
+                        kernels,
+                        decoder,
+                        lifetime,
+                        owner -> fusion.fuse(owner, kept, prompt, scale),
+                        length + options.maxNewTokens());
         long[] promptText = LongStream.of(prompt).filter(id -> !fusion.isSlot(id)).toArray();
         Set<Long> end = config.endOfSequence();
         return new Generation(session, text, options, stopStrings, end, promptText);

@@ -117,6 +117,7 @@ final class ModelAssembly {
                         vision.hiddenSize(),
                         config.decoder().hiddenSize(),
                         config.projectorLayers(),
+                        true,
                         config.projectorActivation());
         Ladder ladder = config.ladder(vision.gridSide());
         encoder =

@@ -50,6 +50,8 @@ public enum ModelShape {
                 1e-5,
                 10_000,
                 RopeScaling.NONE,
+                false,
+                false,
                 false);
     }
 

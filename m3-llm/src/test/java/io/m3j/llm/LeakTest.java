@@ -23,14 +23,15 @@ class LeakTest {
 
     private static final int REQUESTS = 1000;
 
+    private static final LoadOptions OPTIONS =
+            LoadOptions.builder().tokenizer(Golden.checkpoint("tokenizer")).build();
+
     /** One model's weights are 3 MB; one forgotten picture is 0.2 MB, one forgotten cache more. */
     private static final long SLACK = 16L << 20;
 
     @Test
     void aThousandRequestsLeaveNothingBehind() {
-        LoadOptions options =
-                LoadOptions.builder().tokenizer(Golden.checkpoint("tokenizer")).build();
-        try (M3Model model = M3Model.load(Golden.checkpoint("llava-m3"), options);
+        try (M3Model model = M3Model.load(Golden.checkpoint("llava-m3"), OPTIONS);
                 EncodedImage image = model.encode(M3ModelTest.picture())) {
             image.ladder().scales().forEach(image::at);
             for (int i = 0; i < WARM_UP; i++) {
@@ -69,6 +70,21 @@ class LeakTest {
             case 6 -> model.start(List.of(image), PROMPT, few, List.of()).close();
             case 7 -> model.generate(List.of(), "Who?", few, piece -> {});
             default -> model.generateIds(List.of(image), PROMPT, few);
+        }
+    }
+
+    @Test
+    void aRefusedAnswerLeavesNothing() {
+        GenerationOptions few = GenerationOptions.builder().maxNewTokens(2).build();
+        try (M3Model model = M3Model.load(Golden.checkpoint("llava-m3"), OPTIONS)) {
+            int before = model.managedArrays();
+            long[] text = {1, 462};
+            assertThatThrownBy(() -> model.start(List.of(), text, few, List.of("")))
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining("stop strings");
+            assertThatThrownBy(() -> model.start(List.of(), text, few, null))
+                    .isInstanceOf(NullPointerException.class);
+            assertThat(model.managedArrays()).isEqualTo(before);
         }
     }
 

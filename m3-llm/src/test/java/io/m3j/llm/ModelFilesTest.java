@@ -12,10 +12,12 @@ import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.SafetensorsWriter;
 import io.m3j.core.weights.StoredTensor;
 import io.m3j.core.weights.TensorInfo;
+import io.m3j.llm.generate.GenerationOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,11 +45,61 @@ class ModelFilesTest {
                 "model.norm.weight",
                 "model.layers.3.mlp.down_proj.weight",
                 "model.mm_projector.2.weight",
+                "model.mm_projector.0.bias",
+                "model.vision_tower.vision_tower.vision_model.encoder.layers.1.mlp.fc2.bias",
                 "model.vision_tower.vision_tower.vision_model.encoder.layers.0.layer_norm1.bias"
             })
     void aMissingTensorIsNamed(String name) throws IOException {
         Path directory = rewritten(tensor -> tensor.name().equals(name) ? null : tensor);
         refused(directory, LoadOptions.defaults(), "tensor " + name + " is missing");
+    }
+
+    /** A bias more or less changes every answer, and no shape tells. */
+    @Test
+    void biasesAreThereIfAndOnlyIfTheConfigurationSaysSo() throws IOException {
+        Path promised = TestCheckpoint.link("llava-m3", temporary, "promised");
+        TestCheckpoint.edit(promised, c -> c.put("attention_bias", true));
+        refused(promised, LoadOptions.defaults(), "self_attn.q_proj.bias is missing");
+
+        String bias = "model.layers.1.self_attn.o_proj.bias";
+        // In the place of a tensor that nothing needs.
+        String spare = "model.vision_tower.vision_tower.vision_model.post_layernorm.bias";
+        Path unsaid = rewritten(t -> t.name().equals(spare) ? zeros(bias, 96) : t);
+        refused(unsaid, LoadOptions.defaults(), bias, "expected no bias", "attention_bias");
+    }
+
+    /** transformers ties the head after loading, whatever the file holds. */
+    @Test
+    void aTiedHeadIsTheEmbeddingTableEvenBesideAHeadOfItsOwn() throws IOException {
+        Path tied = rewritten(t -> t);
+        TestCheckpoint.edit(tied, c -> c.put("tie_word_embeddings", true));
+        Path without = rewritten(t -> t.name().equals("lm_head.weight") ? null : t);
+        TestCheckpoint.edit(without, c -> c.put("tie_word_embeddings", true));
+        assertThat(textIds(tied))
+                .isEqualTo(textIds(without))
+                .isNotEqualTo(textIds(rewritten(t -> t)));
+    }
+
+    private static List<Long> textIds(Path directory) {
+        GenerationOptions few = GenerationOptions.builder().maxNewTokens(6).build();
+        try (M3Model model = M3Model.load(directory)) {
+            return model.generateIds(List.of(), new long[] {1, 462, 404}, few);
+        }
+    }
+
+    @Test
+    void aCacheThatNoMemoryHoldsIsRefusedWithTheNumbers() throws IOException {
+        Path directory = TestCheckpoint.link("llava-m3", temporary, "long");
+        TestCheckpoint.edit(directory, c -> c.put("max_position_embeddings", 2_000_000_000));
+        GenerationOptions many = GenerationOptions.builder().maxNewTokens(1_900_000_000).build();
+        try (M3Model model = M3Model.load(directory)) {
+            int before = model.managedArrays();
+            assertThatThrownBy(() -> model.generateIds(List.of(), new long[] {1}, many))
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining("1900000001 positions")
+                    .hasMessageContaining("fewer new tokens");
+            assertThat(model.managedArrays()).isEqualTo(before);
+        }
     }
 
     @Test

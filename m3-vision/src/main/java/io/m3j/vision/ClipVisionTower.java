@@ -3,8 +3,8 @@ package io.m3j.vision;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.nn.Weights;
-import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Linear;
+import io.m3j.core.torch.VisionKernels;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -19,7 +19,7 @@ public final class ClipVisionTower {
     /** One layer: what the two kernels take, in their order. */
     private record Layer(Linear.Form form, List<NDArray> attention, List<NDArray> mlp) {}
 
-    private final Kernels kernels;
+    private final VisionKernels kernels;
     private final ClipVisionConfig config;
     private final NDArray patch;
     private final NDArray classToken;
@@ -29,7 +29,7 @@ public final class ClipVisionTower {
     private final List<NDArray> head;
 
     private ClipVisionTower(Weights weights, ClipVisionConfig config, int layerCount) {
-        this.kernels = weights.kernels();
+        this.kernels = new VisionKernels(weights.kernels());
         this.config = config;
         long width = config.hiddenSize();
         long side = config.patchSize();
@@ -71,10 +71,11 @@ public final class ClipVisionTower {
                 weights.joined(
                         List.of(self + "q_proj", self + "k_proj", self + "v_proj"),
                         new long[] {width, width, width},
-                        width);
-        Linear out = weights.linear(self + "out_proj", width, width);
-        Linear fc1 = weights.linear(prefix + "mlp.fc1", inner, width);
-        Linear fc2 = weights.linear(prefix + "mlp.fc2", width, inner);
+                        width,
+                        true);
+        Linear out = weights.linear(self + "out_proj", width, width, true);
+        Linear fc1 = weights.linear(prefix + "mlp.fc1", inner, width, true);
+        Linear fc2 = weights.linear(prefix + "mlp.fc2", width, inner, true);
         return new Layer(
                 qkv.form(),
                 Linear.operands(norm(weights, prefix + "layer_norm1", width), List.of(qkv, out)),

@@ -8,6 +8,7 @@ import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Linear;
 import io.m3j.core.torch.Precision;
+import io.m3j.core.torch.VisionKernels;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -39,14 +40,15 @@ public final class Projector {
      * @param in the tower's hidden size
      * @param out the decoder's hidden size
      * @param layers linear layers, 1 for {@code linear}
+     * @param biased whether they have biases, as all of LLaVA's own do
      * @param activation between them
      * @return the projector
      */
     public static Projector load(
-            Weights weights, int in, int out, int layers, Activation activation) {
+            Weights weights, int in, int out, int layers, boolean biased, Activation activation) {
         List<Linear> linears = new ArrayList<>();
         for (int i = 0; i < layers; i++) {
-            linears.add(weights.linear("projector." + i, out, i == 0 ? in : out));
+            linears.add(weights.linear("projector." + i, out, i == 0 ? in : out, biased));
         }
         return new Projector(weights.kernels(), linears, activation, weights.precision());
     }
@@ -59,7 +61,7 @@ public final class Projector {
     public NDArray project(NDManager owner, NDArray features) {
         try (NDManager scope = owner.newSubManager()) {
             NDArray x = kernels.convert(scope, features, type);
-            return kernels.project(owner, x, operands, form, activation);
+            return new VisionKernels(kernels).project(owner, x, operands, form, activation);
         }
     }
 }

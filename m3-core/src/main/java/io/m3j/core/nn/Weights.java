@@ -110,11 +110,13 @@ public final class Weights {
      * @param name our name of a layer, without {@code .weight} and {@code .bias}
      * @param outputs rows of its weight
      * @param inputs columns of its weight
+     * @param biased whether it has a bias by the configuration: one that is missing, or there
+     *     against it, is refused
      * @return the layer, in the form of the precision
      * @throws M3Exception as {@link #get}
      */
-    public Linear linear(String name, long outputs, long inputs) {
-        return joined(List.of(name), new long[] {outputs}, inputs);
+    public Linear linear(String name, long outputs, long inputs, boolean biased) {
+        return joined(List.of(name), new long[] {outputs}, inputs, biased);
     }
 
     /**
@@ -124,16 +126,17 @@ public final class Weights {
      * @param names our names of the layers
      * @param outputs rows of each weight
      * @param inputs columns of every weight
+     * @param biased whether they have biases by the configuration
      * @return one layer, or one for each name
      * @throws M3Exception as {@link #get}
      */
-    public List<Linear> fused(List<String> names, long[] outputs, long inputs) {
+    public List<Linear> fused(List<String> names, long[] outputs, long inputs, boolean biased) {
         if (packs()) {
-            return List.of(joined(names, outputs, inputs));
+            return List.of(joined(names, outputs, inputs, biased));
         }
         List<Linear> layers = new ArrayList<>();
         for (int i = 0; i < outputs.length; i++) {
-            layers.add(linear(names.get(i), outputs[i], inputs));
+            layers.add(linear(names.get(i), outputs[i], inputs, biased));
         }
         return layers;
     }
@@ -144,15 +147,16 @@ public final class Weights {
      * @param names our names of the layers
      * @param outputs rows of each weight
      * @param inputs columns of every weight
+     * @param biased whether they have biases by the configuration
      * @return the layer, in the form of the precision
      * @throws M3Exception as {@link #get}
      */
-    public Linear joined(List<String> names, long[] outputs, long inputs) {
+    public Linear joined(List<String> names, long[] outputs, long inputs, boolean biased) {
         List<TensorInfo> tensors = new ArrayList<>();
         for (int i = 0; i < outputs.length; i++) {
             tensors.add(checked(names.get(i) + ".weight", outputs[i], inputs));
         }
-        NDArray bias = joinedBias(names, outputs);
+        NDArray bias = joinedBias(names, outputs, biased);
         if (!packs() && tensors.size() == 1) {
             NDArray weight = load(owner, tensors.get(0), precision.activations());
             return kernels.linear(owner, weight, bias, precision, false);
@@ -176,18 +180,23 @@ public final class Weights {
                 : FloatType.FLOAT32;
     }
 
-    /** Missing biases among present ones count as zeros; if none is there, neither is a bias. */
-    private NDArray joinedBias(List<String> names, long[] outputs) {
-        if (names.stream().noneMatch(name -> has(name + ".bias"))) {
-            return kernels.zeros(owner, precision.activations(), 0);
-        }
+    private NDArray joinedBias(List<String> names, long[] outputs, boolean wanted) {
         List<NDArray> parts = new ArrayList<>();
         for (int i = 0; i < outputs.length; i++) {
             String bias = names.get(i) + ".bias";
-            parts.add(
-                    has(bias)
-                            ? get(bias, outputs[i])
-                            : kernels.zeros(owner, precision.activations(), outputs[i]));
+            if (wanted) {
+                parts.add(get(bias, outputs[i]));
+            } else if (has(bias)) {
+                throw new M3Exception(
+                        checkpoint.path()
+                                + ": tensor "
+                                + info(bias).name()
+                                + ": expected no bias by config.json (attention_bias, mlp_bias,"
+                                + " multimodal_projector_bias); which of the two is right?");
+            }
+        }
+        if (parts.isEmpty()) {
+            return kernels.zeros(owner, precision.activations(), 0);
         }
         return parts.size() == 1 ? parts.get(0) : kernels.concatenate(owner, parts, 0);
     }

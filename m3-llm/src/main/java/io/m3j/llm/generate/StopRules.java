@@ -1,5 +1,6 @@
 package io.m3j.llm.generate;
 
+import io.m3j.core.M3Exception;
 import java.util.List;
 
 /**
@@ -15,9 +16,14 @@ public final class StopRules {
     private boolean stopped;
 
     /**
-     * @param stopStrings none of them empty
+     * @param stopStrings texts that end the answer
+     * @throws M3Exception if one of them is empty
      */
     public StopRules(List<String> stopStrings) {
+        if (stopStrings.contains("")) {
+            throw new M3Exception(
+                    "stop strings " + stopStrings + ": the empty one would end every answer");
+        }
         this.stopStrings = List.copyOf(stopStrings);
     }
 
