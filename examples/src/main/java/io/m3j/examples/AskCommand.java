@@ -17,7 +17,10 @@ import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** Answers a question about pictures. */
 @Command(
@@ -36,6 +39,7 @@ final class AskCommand implements Callable<Integer> {
 
     private final Terminal terminal;
 
+    @Spec private CommandSpec spec;
     @Mixin private CommonOptions common;
     @Mixin private ModelOptions modelOptions;
     @Mixin private ImageOptions imageOptions;
@@ -75,8 +79,7 @@ final class AskCommand implements Callable<Integer> {
     @Option(
             names = "--prompt",
             paramLabel = "TEXT",
-            defaultValue = QUESTION,
-            description = "The question. Default: \"${DEFAULT-VALUE}\"")
+            description = "The question. Default, where there is a picture: \"" + QUESTION + "\"")
     private String prompt;
 
     @Option(
@@ -102,7 +105,14 @@ final class AskCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         List<Scale> asked = tokens == null ? List.of() : tokens.scales();
-        sampling.builder(GenerationOptions.DEFAULT_MAX_NEW_TOKENS).build();
+        sampling.check();
+        if (prompt == null) {
+            if (model != null && images.isEmpty()) {
+                throw new ParameterException(
+                        spec.commandLine(), "expected --image FILE, --prompt TEXT or both");
+            }
+            prompt = QUESTION;
+        }
         Path directory = model == null ? Home.model() : model;
         if (model == null && images.isEmpty()) {
             images = List.of(Home.picture());
@@ -112,13 +122,17 @@ final class AskCommand implements Callable<Integer> {
             List<Scale> scales = scales(loaded, asked);
             loaded.tokenizer(); // fails, if it must, before the pictures are encoded
             boolean untrained = untrained(directory);
+            boolean table = !json && scales.size() > 1;
+            if (untrained && !table) {
+                warnUntrained();
+            }
             List<EncodedImage> encoded = ImageOptions.encode(loaded, pictures, terminal);
             if (json) {
                 answerAsJson(loaded, directory, encoded, scales, untrained);
-            } else if (scales.size() == 1) {
-                stream(loaded, encoded, scales.get(0));
-            } else {
+            } else if (table) {
                 compare(loaded, encoded, scales, untrained);
+            } else {
+                stream(loaded, encoded, scales.get(0));
             }
         }
         return 0;
@@ -130,24 +144,24 @@ final class AskCommand implements Callable<Integer> {
             options.tokenizer(tokenizer);
         }
         if (template != null) {
-            PromptTemplate.named(template); // refuses an unknown one before the long work begins
+            // Refuses an unknown one before the long work begins.
+            Refusals.naming("--template", "prompt template", () -> PromptTemplate.named(template));
             options.template(template);
         }
         return options;
     }
 
-    /** Random weights answer like any others: whoever reads must be told. */
+    /** Random weights answer like any others: whoever reads must be told, by table or note. */
     private boolean untrained(Path directory) {
-        boolean untrained =
-                ConfigJson.readIfPresent(directory.resolve("config.json"))
-                        .flag(ModelInfo.UNTRAINED_KEY, false);
-        if (untrained) {
-            terminal.err()
-                    .println(
-                            "m3: note: this model is untrained (random weights made by a seed): its"
-                                    + " answers mean nothing");
-        }
-        return untrained;
+        return ConfigJson.readIfPresent(directory.resolve("config.json"))
+                .flag(ModelInfo.UNTRAINED_KEY, false);
+    }
+
+    private void warnUntrained() {
+        terminal.err()
+                .println(
+                        "m3: note: this model is untrained (random weights made by a seed): its"
+                                + " answers mean nothing");
     }
 
     private List<Scale> scales(M3Model loaded, List<Scale> asked) {

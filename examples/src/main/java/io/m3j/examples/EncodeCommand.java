@@ -3,12 +3,11 @@ package io.m3j.examples;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.m3j.core.NestedTokens;
 import io.m3j.core.Scale;
 import io.m3j.llm.M3Model;
-import io.m3j.vision.EncodedImage;
 import io.m3j.vision.M3Image;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -28,16 +27,9 @@ final class EncodeCommand implements Callable<Integer> {
     private final Terminal terminal;
 
     @Mixin private CommonOptions common;
-    @Mixin private ModelOptions modelOptions;
+    @Mixin private CheckpointOptions checkpoint;
     @Mixin private ImageOptions imageOptions;
     @Mixin private OutputFile output;
-
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            required = true,
-            description = "Checkpoint: a directory with config.json and the weights.")
-    private Path model;
 
     @Option(
             names = "--image",
@@ -54,23 +46,25 @@ final class EncodeCommand implements Callable<Integer> {
     public Integer call() {
         output.check();
         M3Image picture = imageOptions.read(image);
-        try (M3Model loaded = ModelOptions.load(model, modelOptions.loadOptions(), terminal);
+        try (M3Model loaded = checkpoint.load(terminal);
                 NDManager scope = loaded.newManager()) {
             NDArray pixels = loaded.encoder().pixels(scope, picture);
             NDArray features = loaded.encoder().features(scope, pixels);
-            EncodedImage encoded = ImageOptions.encode(loaded, List.of(picture), terminal).get(0);
+            NDArray grid = loaded.encoder().project(scope, features);
             add("pixels", pixels);
             add("features", features);
-            for (Scale scale : encoded.ladder().scales()) {
-                add("tokens." + scale, encoded.at(scale).duplicate());
+            try (NestedTokens tokens = loaded.encoder().nest(grid)) {
+                for (Scale scale : tokens.ladder().scales()) {
+                    add("tokens." + scale, tokens.at(scale));
+                }
+                output.write();
             }
-            output.write();
         }
         return 0;
     }
 
     private void add(String name, NDArray array) {
         Shape shape = array.getShape();
-        output.add(name, shape, () -> array);
+        output.add(name, shape, array::duplicate); // what is written is closed
     }
 }

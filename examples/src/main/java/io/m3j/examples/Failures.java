@@ -7,6 +7,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Turns whatever goes wrong into one line on standard error and an exit status. */
 final class Failures {
@@ -38,13 +39,28 @@ final class Failures {
         }
     }
 
+    /**
+     * What is no command line is a wrong usage; a word in a good place that means nothing there, as
+     * the converters of options tell by an M3Exception, is a failure.
+     */
     int wrongUsage(ParameterException e, String[] arguments) {
+        if (e.getCause() instanceof M3Exception refusal) {
+            return failed(refusal, refusal.getMessage());
+        }
         String name = e.getCommandLine().getCommandSpec().qualifiedName();
         // picocli begins some messages, not all, with this word.
         String message = e.getMessage().replaceFirst("^Error: ", "");
-        say(message + " (see '" + name + " --help')");
+        say(message + suggestions(e) + " (see '" + name + " --help')");
         trace(e);
         return ExitCode.USAGE;
+    }
+
+    private static String suggestions(ParameterException e) {
+        if (!(e instanceof UnmatchedArgumentException unmatched)) {
+            return "";
+        }
+        String names = String.join(" or ", Suggestions.of(unmatched));
+        return names.isEmpty() ? "" : "; did you mean " + names + "?";
     }
 
     int failed(Exception e, CommandLine commandLine, ParseResult parsed) {

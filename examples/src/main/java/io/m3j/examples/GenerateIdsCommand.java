@@ -56,7 +56,8 @@ final class GenerateIdsCommand implements Callable<Integer> {
                 GenerationOptions.builder()
                         .maxNewTokens(maxNewTokens)
                         .ignoreEndOfSequence(ignoreEndOfSequence);
-        options.build(); // refuses a number out of range before the long work begins
+        // Refuses a number out of range before the long work begins.
+        Refusals.naming("--max-new-tokens", "maxNewTokens", options::build);
         List<M3Image> pictures = prompt.pictures();
         Map<String, List<Long>> idsByScale = new LinkedHashMap<>();
         try (M3Model model = prompt.load(terminal)) {

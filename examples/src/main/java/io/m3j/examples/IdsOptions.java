@@ -14,15 +14,8 @@ import picocli.CommandLine.Option;
 /** A prompt of ids with image slots, at some scales: no tokenizer is needed. */
 final class IdsOptions {
 
-    @Mixin private ModelOptions modelOptions;
+    @Mixin private CheckpointOptions checkpoint;
     @Mixin private ImageOptions imageOptions;
-
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            required = true,
-            description = "Checkpoint: a directory with config.json and the weights.")
-    private Path model;
 
     @Option(
             names = "--image",
@@ -59,7 +52,7 @@ final class IdsOptions {
         if (tokens != null) {
             tokens.scales();
         }
-        return ModelOptions.load(model, modelOptions.loadOptions(), terminal);
+        return checkpoint.load(terminal);
     }
 
     long[] ids() {
@@ -77,17 +70,37 @@ final class IdsOptions {
                 : ScaleList.orAll(tokens, loaded.ladder());
     }
 
-    /** Refuses a prompt whose slots are not as many as the pictures, before any is encoded. */
+    /** Refuses unknown ids, and other slots than pictures, before any picture is encoded. */
     void checkSlots(M3Model loaded) {
-        long slots = ids.values().stream().filter(id -> isSlot(loaded, id)).count();
+        int vocabulary = loaded.config().decoder().vocabularySize();
+        int slots = 0;
+        for (int i = 0; i < ids.values().size(); i++) {
+            long id = ids.values().get(i);
+            if (isSlot(loaded, id)) {
+                slots++;
+            } else if (id < 0 || id >= vocabulary) {
+                throw new M3Exception(
+                        "--ids: prompt id "
+                                + id
+                                + " at position "
+                                + i
+                                + ": expected 0 to "
+                                + (vocabulary - 1)
+                                + ", or -200 for an image");
+            }
+        }
         if (slots != images.size()) {
             throw new M3Exception(
                     "--ids: "
-                            + slots
-                            + " image slots for "
-                            + images.size()
-                            + " images; write one slot (-200) for each --image");
+                            + counted(slots, "image slot")
+                            + " for "
+                            + counted(images.size(), "image")
+                            + "; write one slot (-200) for each --image");
         }
+    }
+
+    private static String counted(int count, String noun) {
+        return count + " " + noun + (count == 1 ? "" : "s");
     }
 
     private static boolean isSlot(M3Model loaded, long id) {

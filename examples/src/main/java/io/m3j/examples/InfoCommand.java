@@ -164,7 +164,7 @@ final class InfoCommand implements Callable<Integer> {
             row(text, "scales", "? (the vision tower was not found)");
             return;
         }
-        text.append(columns("scale", "visual tokens", "KV cache, float32", "KV cache, bfloat16"));
+        text.append(columns("scale", "visual tokens", "KV cache, float32", "KV cache, others"));
         for (ModelInfo.ScaleCost cost : info.scales()) {
             text.append(
                     columns(

@@ -70,6 +70,7 @@ public final class M3 implements Runnable {
                         new TokenizeCommand(terminal),
                         new DetokenizeCommand(terminal),
                         new InfoCommand(terminal),
+                        new BenchCommand(terminal),
                         new MakeRandomCommand(terminal))
                 .forEach(root::addSubcommand);
         return root.setOut(terminal.out())

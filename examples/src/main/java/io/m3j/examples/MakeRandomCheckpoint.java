@@ -1,19 +1,15 @@
 package io.m3j.examples;
 
 import ai.djl.ndarray.types.Shape;
-import com.fasterxml.jackson.core.util.DefaultIndenter;
-import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
 import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.SafetensorsWriter;
 import io.m3j.core.weights.StoredTensor;
-import io.m3j.llm.ModelInfo;
+import io.m3j.llm.ModelShape;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -33,7 +29,6 @@ final class MakeRandomCheckpoint {
     private static final int TOWER_WIDTH = 48;
     private static final int TOWER_INNER = 96;
     private static final int TOWER_LAYERS = 2;
-    private static final int TOWER_HEADS = 4;
     private static final int IMAGE = 336;
     private static final int PATCH = 14;
     private static final int PATCHES = (IMAGE / PATCH) * (IMAGE / PATCH);
@@ -41,7 +36,6 @@ final class MakeRandomCheckpoint {
     private static final int WIDTH = 64;
     private static final int INNER = 176;
     private static final int LAYERS = 2;
-    private static final int HEADS = 4;
     private static final int VOCABULARY = 800;
     private static final int CONTEXT = 2048;
 
@@ -76,10 +70,9 @@ final class MakeRandomCheckpoint {
         decoder();
         writer.writeDirectory(directory, LARGEST_SHARD);
         try {
-            write(directory, "config.json", config());
-            write(directory, "preprocessor_config.json", preprocessor());
-            write(directory, "generation_config.json", specialIds(Json.object()));
-            write(directory, "tokenizer_config.json", tokenizer());
+            CheckpointConfig config = new CheckpointConfig(ModelShape.M3J_TINY, seed);
+            config.write(directory);
+            CheckpointConfig.write(directory, "tokenizer_config.json", tokenizer());
             Path copy = directory.resolve("tokenizer.model");
             if (!(Files.exists(copy) && Files.isSameFile(tokenizerModel, copy))) {
                 Files.copy(tokenizerModel, copy, StandardCopyOption.REPLACE_EXISTING);
@@ -178,52 +171,6 @@ final class MakeRandomCheckpoint {
         writer.add(new StoredTensor(name, ElementType.BFLOAT16, new Shape(shape), bytes.flip()));
     }
 
-    private ObjectNode config() {
-        ObjectNode config = Json.object();
-        config.putArray("architectures").add("LlavaLlamaForCausalLM");
-        config.put("model_type", "llava_llama");
-        config.put(ModelInfo.UNTRAINED_KEY, true);
-        config.put("m3j_seed", seed);
-        config.put("hidden_size", WIDTH).put("intermediate_size", INNER);
-        config.put("num_hidden_layers", LAYERS);
-        config.put("num_attention_heads", HEADS).put("num_key_value_heads", HEADS);
-        config.put("vocab_size", VOCABULARY).put("max_position_embeddings", CONTEXT);
-        config.put("hidden_act", "silu").put("rms_norm_eps", 1e-5).put("rope_theta", 10000.0);
-        config.put("tie_word_embeddings", false).put("torch_dtype", "bfloat16");
-        config.put("image_aspect_ratio", "pad").put("mm_patch_merge_type", "flat");
-        config.put("mm_projector_type", "mlp2x_gelu").put("mm_hidden_size", TOWER_WIDTH);
-        config.put("mm_vision_tower", "m3j-tiny-vision");
-        config.put("mm_vision_select_layer", -2).put("mm_vision_select_feature", "patch");
-        config.put("mm_use_im_start_end", false).put("mm_use_im_patch_token", false);
-        ArrayNode scales = config.putArray("matryoshka_vis_token_scale");
-        scales.add(1).add(9).add(36).add(144).add(576);
-        ObjectNode vision = config.putObject("vision_config");
-        vision.put("model_type", "clip_vision_model");
-        vision.put("hidden_size", TOWER_WIDTH).put("intermediate_size", TOWER_INNER);
-        vision.put("num_hidden_layers", TOWER_LAYERS).put("num_attention_heads", TOWER_HEADS);
-        vision.put("image_size", IMAGE).put("patch_size", PATCH);
-        vision.put("hidden_act", "quick_gelu").put("layer_norm_eps", 1e-5);
-        return specialIds(config);
-    }
-
-    private static ObjectNode specialIds(ObjectNode node) {
-        return node.put("bos_token_id", 1).put("eos_token_id", 2).put("pad_token_id", 0);
-    }
-
-    /** CLIP's, as LLaVA-1.5 ships it. */
-    private static ObjectNode preprocessor() {
-        ObjectNode node = Json.object().put("image_processor_type", "CLIPImageProcessor");
-        node.put("do_convert_rgb", true).put("do_resize", true).put("resample", 3);
-        node.putObject("size").put("shortest_edge", IMAGE);
-        node.put("do_center_crop", true);
-        node.putObject("crop_size").put("height", IMAGE).put("width", IMAGE);
-        node.put("do_rescale", true).put("rescale_factor", 1.0 / 255);
-        node.put("do_normalize", true);
-        node.putArray("image_mean").add(0.48145466).add(0.4578275).add(0.40821073);
-        node.putArray("image_std").add(0.26862954).add(0.26130258).add(0.27577711);
-        return node;
-    }
-
     private static ObjectNode tokenizer() {
         ObjectNode node = Json.object().put("tokenizer_class", "LlamaTokenizer");
         node.put("legacy", true).put("add_bos_token", true).put("add_eos_token", false);
@@ -231,13 +178,5 @@ final class MakeRandomCheckpoint {
         node.put("unk_token", "<unk>").put("pad_token", "<unk>");
         node.put("model_max_length", CONTEXT).put("clean_up_tokenization_spaces", false);
         return node;
-    }
-
-    private static void write(Path directory, String name, ObjectNode node) throws IOException {
-        // Line feeds everywhere, so that the bytes do not depend on the system.
-        DefaultIndenter indent = new DefaultIndenter("  ", "\n");
-        DefaultPrettyPrinter printer = new DefaultPrettyPrinter().withObjectIndenter(indent);
-        String text = Json.MAPPER.writer(printer).writeValueAsString(node) + "\n";
-        Files.write(directory.resolve(name), text.getBytes(StandardCharsets.UTF_8));
     }
 }

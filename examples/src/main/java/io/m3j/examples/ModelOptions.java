@@ -15,7 +15,9 @@ final class ModelOptions {
             names = "--precision",
             paramLabel = "TYPE",
             defaultValue = "float32",
-            description = "Type to compute in: float32 or bfloat16. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "What to compute in: float32, bfloat16, int8 or int4 (8- or 4-bit weights, the"
+                            + " rest in bfloat16). Default: ${DEFAULT-VALUE}.")
     private String precision;
 
     @Option(
@@ -36,7 +38,7 @@ final class ModelOptions {
 
     /** The options that need no tokenizer. */
     LoadOptions.Builder loadOptions() {
-        LoadOptions.Builder options = LoadOptions.builder().precision(Precision.of(precision));
+        LoadOptions.Builder options = LoadOptions.builder().precision(precision());
         if (visionTower != null) {
             options.visionTower(visionTower);
         }
@@ -46,11 +48,16 @@ final class ModelOptions {
         return options;
     }
 
+    Precision precision() {
+        return Refusals.naming("--precision", "precision", () -> Precision.of(precision));
+    }
+
     private ImageMode imageMode() {
         return switch (imageMode) {
             case "pad" -> ImageMode.PAD;
             case "crop" -> ImageMode.CROP;
-            default -> throw new M3Exception("image mode " + imageMode + ": expected pad or crop");
+            default ->
+                    throw new M3Exception("--image-mode " + imageMode + ": expected pad or crop");
         };
     }
 

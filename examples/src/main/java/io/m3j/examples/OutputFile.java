@@ -8,7 +8,6 @@ import io.m3j.core.weights.SafetensorsWriter;
 import io.m3j.core.weights.StoredTensor;
 import io.m3j.core.weights.TensorInfo;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 import picocli.CommandLine.Option;
@@ -20,26 +19,34 @@ final class OutputFile {
             names = "--out",
             paramLabel = "FILE",
             required = true,
-            description = "Safetensors file to write; a file of that name is replaced.")
+            description = "Safetensors file to write; a plain file of that name is replaced.")
     private Path file;
 
     private final SafetensorsWriter writer = new SafetensorsWriter();
 
     /** Refuses what could not be written, before the long work begins. */
     void check() {
-        Path parent = file.toAbsolutePath().getParent();
-        if (parent == null || Files.isDirectory(file)) {
-            throw new M3Exception("--out " + file + ": expected a file, found a directory");
-        }
-        if (!Files.isDirectory(parent)) {
-            throw new M3Exception("--out " + file + ": there is no directory " + parent);
-        }
+        Refusals.naming("--out", "", () -> SafetensorsWriter.target(file));
     }
 
     /** Adds a float32 tensor that is computed when it is written, and closed then. */
     void add(String name, Shape shape, Supplier<NDArray> array) {
+        TensorInfo info = new TensorInfo(name, ElementType.FLOAT32, shape);
+        if (info.byteCount() > Integer.MAX_VALUE) {
+            throw new M3Exception(
+                    "--out "
+                            + file
+                            + ": tensor "
+                            + name
+                            + " "
+                            + shape
+                            + " would be "
+                            + info.byteCount()
+                            + " bytes, expected less than 2 GiB; shorten the prompt or choose a"
+                            + " coarser scale");
+        }
         writer.add(
-                new TensorInfo(name, ElementType.FLOAT32, shape),
+                info,
                 () -> {
                     try (NDArray computed = array.get()) {
                         return new StoredTensor(

@@ -1,14 +1,14 @@
 package io.m3j.examples;
 
+import io.m3j.core.M3Exception;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.TypeConversionException;
 
 /** Numbers between commas, such as {@code 1,319,-200,29871}; white space around them is nothing. */
 record PromptIds(List<Long> values) {
 
-    /** Reads them from an argument. */
+    /** Reads them from an argument; a list that is none is a failure, not a wrong usage. */
     static final class Converter implements ITypeConverter<PromptIds> {
         @Override
         public PromptIds convert(String argument) {
@@ -17,8 +17,8 @@ record PromptIds(List<Long> values) {
                 try {
                     values.add(Long.parseLong(element.strip()));
                 } catch (NumberFormatException e) {
-                    throw new TypeConversionException(
-                            "element "
+                    throw new M3Exception(
+                            "--ids: element "
                                     + (values.size() + 1)
                                     + ": expected an integer, found '"
                                     + element.strip()

@@ -1,12 +1,29 @@
 package io.m3j.examples;
 
+import io.m3j.core.M3Exception;
 import io.m3j.llm.generate.GenerationOptions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 import picocli.CommandLine.Option;
 
 /** How an answer's tokens are picked, and when it ends. */
 final class SamplingOptions {
+
+    /** What {@link GenerationOptions} calls what these options set. */
+    private static final Map<String, String> OPTION_BY_NAME =
+            Map.of(
+                    "maxNewTokens",
+                    "--max-new-tokens",
+                    "temperature",
+                    "--temperature",
+                    "topK",
+                    "--top-k",
+                    "topP",
+                    "--top-p",
+                    "repetitionPenalty",
+                    "--repetition-penalty");
 
     @Option(
             names = "--max-new-tokens",
@@ -61,6 +78,20 @@ final class SamplingOptions {
             paramLabel = "TEXT",
             description = "Text that ends the answer and is not part of it. Repeat it for several.")
     private List<String> stopStrings = new ArrayList<>();
+
+    /** Refuses numbers out of range, in the names of the options. */
+    void check() {
+        if (stopStrings.contains("")) {
+            throw new M3Exception("--stop '': expected a text that is not empty");
+        }
+        Supplier<GenerationOptions> options =
+                () -> builder(GenerationOptions.DEFAULT_MAX_NEW_TOKENS).build();
+        for (Map.Entry<String, String> name : OPTION_BY_NAME.entrySet()) {
+            Supplier<GenerationOptions> inner = options;
+            options = () -> Refusals.naming(name.getValue(), name.getKey(), inner);
+        }
+        options.get();
+    }
 
     GenerationOptions.Builder builder(int defaultMaxNewTokens) {
         return GenerationOptions.builder()

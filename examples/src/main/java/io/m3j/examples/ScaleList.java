@@ -6,7 +6,6 @@ import io.m3j.core.Scale;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.TypeConversionException;
 
 /**
  * Scales between commas, such as {@code 1,9,36}, or {@code auto}.
@@ -17,7 +16,7 @@ record ScaleList(List<Integer> tokens) {
 
     private static final String AUTO = "auto";
 
-    /** Reads them from an argument. */
+    /** Reads them from an argument; a list that is none is a failure, not a wrong usage. */
     static final class Converter implements ITypeConverter<ScaleList> {
         @Override
         public ScaleList convert(String argument) {
@@ -29,8 +28,10 @@ record ScaleList(List<Integer> tokens) {
                 try {
                     tokens.add(Integer.parseInt(element.strip()));
                 } catch (NumberFormatException e) {
-                    throw new TypeConversionException(
-                            "expected scales such as 1,9,36, found '" + element.strip() + "'");
+                    throw new M3Exception(
+                            "--tokens: expected scales such as 1,9,36, found '"
+                                    + element.strip()
+                                    + "'");
                 }
             }
             return new ScaleList(tokens.stream().distinct().toList());

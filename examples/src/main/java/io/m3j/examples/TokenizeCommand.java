@@ -24,14 +24,7 @@ final class TokenizeCommand implements Callable<Integer> {
     private final Terminal terminal;
 
     @Mixin private CommonOptions common;
-
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            description =
-                    "Directory with tokenizer.model or tokenizer.json. Default: the model that comes"
-                            + " with m3.")
-    private Path model;
+    @Mixin private TokenizerOptions files;
 
     @ArgGroup(multiplicity = "1")
     private Input input;
@@ -61,7 +54,7 @@ final class TokenizeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        try (M3Tokenizer tokenizer = M3Tokenizer.load(model == null ? Home.model() : model)) {
+        try (M3Tokenizer tokenizer = files.open()) {
             if (input.jsonLines != null) {
                 terminal.out()
                         .print(JsonLines.map(input.jsonLines, line -> encode(tokenizer, line)));

@@ -1,7 +1,11 @@
 package io.m3j.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import io.m3j.core.M3Exception;
 import io.m3j.core.golden.Golden;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -9,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,11 +34,12 @@ class FailureTest {
                 usage("--bogus", "ask", "--bogus"),
                 usage("frobnicate", "frobnicate"),
                 usage("--out", "encode", "--model", MODEL, "--image", IMAGE),
-                usage("'foo'", "generate-ids", "--model", MODEL, "--ids", "1,foo,-200"),
-                usage("element 2", "generate-ids", "--model", MODEL, "--ids", "1,"),
-                usage("'9…9'", "generate-ids", "--model", MODEL, "--ids", "9…9"),
-                usage("'x'", "ask", "--tokens", "1,x"),
+                usage("did you mean ask", "aks"),
+                usage("did you mean --image", "ask", "--imag", IMAGE),
                 usage("--max-new-tokens", "ask", "--max-new-tokens", "many"),
+                usage("--temperature", "ask", "--temperature", "abc"),
+                usage("--seed", "ask", "--seed", "99999999999999999999"),
+                usage("--image FILE, --prompt TEXT", "ask", "--model", Home.model()),
                 usage("--text", "tokenize"),
                 usage("--jsonl", "tokenize", "--text", "a", "--jsonl", "b"),
                 usage("DIR", "info"));
@@ -76,10 +82,22 @@ class FailureTest {
                 usage("nowhere.png: no such file", logits("--image", "nowhere.png")),
                 usage("m3.json: not a picture", logits("--image", text)),
                 usage("a directory", logits("--image", MODEL)),
-                usage("1 image slots for 2 images", logits("--image", IMAGE, "--image", IMAGE)),
-                usage("1 image slots for 0 images", logits()),
-                usage("float32, bfloat16", logits("--image", IMAGE, "--precision", "int8")),
-                usage("image mode", logits("--image", IMAGE, "--image-mode", "stretch")),
+                usage("1 image slot for 2 images", logits("--image", IMAGE, "--image", IMAGE)),
+                usage("1 image slot for 0 images", logits()),
+                usage("0 image slots for 1 image;", command("--ids", "1", "--image", IMAGE)),
+                usage("prompt id -201", command("--ids", "-201", "--image", IMAGE)),
+                usage("--ids: element 2", command("--ids", "1,foo,-200")),
+                usage("'foo'", command("--ids", "1,foo,-200")),
+                usage("element 2", command("--ids", "1,")),
+                usage("'9…9'", command("--ids", "9…9")),
+                usage("--ids: element 1", "detokenize", "--ids", ""),
+                usage("--tokens: expected scales", "ask", "--tokens", "1,x"),
+                usage("--tokens: expected scales", "ask", "--tokens", ""),
+                usage("'99999999999'", "ask", "--tokens", "99999999999"),
+                usage(
+                        "--precision int3: expected",
+                        logits("--image", IMAGE, "--precision", "int3")),
+                usage("--image-mode stretch", logits("--image", IMAGE, "--image-mode", "stretch")),
                 usage("nowhere", logits("--image", IMAGE, "--vision-tower", "nowhere")),
                 usage(
                         "prompt id 512 at position 1: expected 0 to 511",
@@ -88,10 +106,15 @@ class FailureTest {
                 usage(
                         "context",
                         command("--ids", "-200", "--image", IMAGE, "--max-new-tokens", 5000)),
-                usage("maxNewTokens 0", "ask", "--max-new-tokens", 0),
-                usage("temperature", "ask", "--temperature", "NaN"),
-                usage("topP", "ask", "--top-p", 2),
-                usage("nosuch", "ask", "--template", "nosuch"),
+                usage("--max-new-tokens 0:", "ask", "--max-new-tokens", 0),
+                usage("--max-new-tokens 0:", command("--ids", "1", "--max-new-tokens", 0)),
+                usage("--temperature NaN:", "ask", "--temperature", "NaN"),
+                usage("--temperature -1.0:", "ask", "--temperature", -1),
+                usage("--top-p 0.0:", "ask", "--top-p", 0),
+                usage("--top-k -1:", "ask", "--top-k", -1),
+                usage("--repetition-penalty 0.0:", "ask", "--repetition-penalty", 0),
+                usage("--stop '':", "ask", "--stop", ""),
+                usage("--template 'nosuch':", "ask", "--template", "nosuch"),
                 usage("not built yet", "ask", "--tokens", "auto"),
                 usage("2 image slots", "ask", "--prompt", "<image><image>", "--tokens", 1),
                 usage("no tokenizer", "ask", "--model", MODEL, "--image", IMAGE),
@@ -152,6 +175,29 @@ class FailureTest {
         assertThat(run.err()).contains("there is no directory");
         Run onto = Run.of("logits", "--model", "nowhere", "--ids", 1, "--out", directory);
         assertThat(onto.err()).contains("found a directory");
+    }
+
+    @Test
+    void whatIsNoPlainFileIsNotReplaced() throws IOException {
+        Path out = Files.createSymbolicLink(directory.resolve("out"), Path.of("nothing"));
+        Run run = Run.of("encode", "--model", "nowhere", "--image", IMAGE, "--out", out);
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.err()).contains("--out " + out, "expected a plain file").hasLineCount(1);
+        assertThat(out).isSymbolicLink();
+    }
+
+    @Test
+    void aTensorOfTwoGibibytesIsRefusedBeforeItIsComputed() {
+        OutputFile file = new OutputFile();
+        Supplier<NDArray> never =
+                () -> {
+                    throw new AssertionError("computed");
+                };
+        Shape shape = new Shape(20_000, 32_000);
+        assertThatThrownBy(() -> file.add("logits.576", shape, never))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("logits.576")
+                .hasMessageContaining("2 GiB");
     }
 
     @Test

@@ -26,6 +26,8 @@ class InfoCommandTest {
         assertThat(info.at("/memory_by_scale/36/kv_cache_bytes/float32").longValue())
                 .isEqualTo(36L * 2 * 2 * 4 * 16 * 4);
         assertThat(info.at("/weight_bytes/bfloat16").longValue()).isEqualTo(2 * 304_448);
+        assertThat(info.at("/weight_bytes/int8").longValue()).isEqualTo(304_448);
+        assertThat(info.at("/weight_bytes/int4").longValue()).isEqualTo(304_448 * 5 / 8);
         assertThat(info.get("untrained").booleanValue()).isTrue();
         assertThat(info.get("tokenizer").textValue()).isEqualTo("tokenizer.model");
         assertThat(info.at("/vision_tower/inside").booleanValue()).isTrue();
@@ -36,7 +38,8 @@ class InfoCommandTest {
     void textIsForAPerson() {
         Run run = Run.of("info", Home.model());
         assertThat(run.status()).isZero();
-        assertThat(run.out()).contains("304,448", "llava", "random weights", "576");
+        assertThat(run.out())
+                .contains("304,448", "llava", "random weights", "576", "weights in int4");
         assertThat(run.out().lines()).allMatch(line -> line.length() <= 100);
     }
 

@@ -39,6 +39,7 @@ class ReadmeIT {
             String script = blocks.group(1);
             tests.add(DynamicTest.dynamicTest(script.strip(), () -> run(script)));
         }
+        assertThat(tests).as("tested blocks of the README").isNotEmpty();
         return tests;
     }
 

@@ -53,6 +53,10 @@ final class Decoder {
      * @param config the sizes
      */
     Decoder(Weights weights, NDManager manager, DecoderConfig config) {
+        this(config, manager, fitting(weights, config));
+    }
+
+    private Decoder(DecoderConfig config, NDManager manager, Weights weights) {
         this.kernels = weights.kernels();
         this.decoderKernels = new DecoderKernels(kernels);
         this.config = config;
@@ -74,6 +78,11 @@ final class Decoder {
         this.head = Linear.operands(List.of(norm), List.of(out));
         this.form = out.form();
         this.fused = weights.fuses();
+    }
+
+    private static Weights fitting(Weights weights, DecoderConfig config) {
+        long queries = (long) config.heads() * config.headSize();
+        return weights.fitting(config.hiddenSize(), queries, config.intermediateSize());
     }
 
     private Layer layer(Weights weights, String prefix) {

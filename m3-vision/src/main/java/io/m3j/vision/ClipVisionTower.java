@@ -60,7 +60,8 @@ public final class ClipVisionTower {
      * @return the tower
      */
     public static ClipVisionTower load(Weights weights, ClipVisionConfig config, int hiddenState) {
-        return new ClipVisionTower(weights, config, config.layersUpTo(hiddenState));
+        Weights fitting = weights.fitting(config.hiddenSize(), config.intermediateSize());
+        return new ClipVisionTower(fitting, config, config.layersUpTo(hiddenState));
     }
 
     private Layer layer(Weights weights, String prefix) {

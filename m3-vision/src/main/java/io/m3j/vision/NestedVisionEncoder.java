@@ -71,7 +71,7 @@ public final class NestedVisionEncoder {
             NDArray pixels = pixels(scope, image); //              [1, 3, 336, 336]
             NDArray features = features(scope, pixels); //         [1, 576, 1024]
             NDArray tokens = project(scope, features); //          [1, 576, D]
-            NestedTokens nested = new NestedTokens(kernels, tokens, ladder, pooling);
+            NestedTokens nested = nest(tokens); //                 [1, s, D] for every s
             Duration taken = Duration.ofNanos(System.nanoTime() - start);
             return new EncodedImage(nested, image.width(), image.height(), taken);
         }
@@ -108,5 +108,13 @@ public final class NestedVisionEncoder {
         try (NDManager scope = owner.newSubManager()) {
             return kernels.toFloat32(owner, projector.project(scope, features));
         }
+    }
+
+    /**
+     * @param tokens the full grid of visual tokens, float32 [T, N, D]; taken over
+     * @return the same at every scale of the ladder, to be closed by the caller
+     */
+    public NestedTokens nest(NDArray tokens) {
+        return new NestedTokens(kernels, tokens, ladder, pooling);
     }
 }

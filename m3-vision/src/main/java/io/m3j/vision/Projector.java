@@ -46,11 +46,12 @@ public final class Projector {
      */
     public static Projector load(
             Weights weights, int in, int out, int layers, boolean biased, Activation activation) {
+        Weights fitting = layers == 1 ? weights.fitting(in) : weights.fitting(in, out);
         List<Linear> linears = new ArrayList<>();
         for (int i = 0; i < layers; i++) {
-            linears.add(weights.linear("projector." + i, out, i == 0 ? in : out, biased));
+            linears.add(fitting.linear("projector." + i, out, i == 0 ? in : out, biased));
         }
-        return new Projector(weights.kernels(), linears, activation, weights.precision());
+        return new Projector(weights.kernels(), linears, activation, fitting.precision());
     }
 
     /**

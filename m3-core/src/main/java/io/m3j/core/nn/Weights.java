@@ -13,14 +13,20 @@ import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.NameMap;
 import io.m3j.core.weights.TensorInfo;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The weights of one part of a model under our names, brought from a checkpoint into arrays, each
  * checked against the shape that the configuration promises.
  */
 public final class Weights {
+
+    private static final Logger LOGGER = LoggerFactory.getLogger(Weights.class);
 
     private final Kernels kernels;
     private final NDManager owner;
@@ -58,6 +64,28 @@ public final class Weights {
         this.packing = packing;
         this.mapped = mapped;
         this.onLoaded = onLoaded;
+    }
+
+    /**
+     * The same weights for a part of a model whose layers all take one form: in the asked precision if
+     * it can hold all of them, else in bfloat16.
+     *
+     * @param inputs columns of the weights of all linear layers of the part
+     * @return these weights, or these in bfloat16
+     */
+    public Weights fitting(long... inputs) {
+        Optional<Long> unfit =
+                Arrays.stream(inputs).filter(i -> !precision.holds(i)).boxed().findFirst();
+        if (unfit.isEmpty()) {
+            return this;
+        }
+        LOGGER.info(
+                "{}: layers of {} inputs cannot be {}: bfloat16 is used for their part of the model",
+                checkpoint.path(),
+                unfit.get(),
+                precision.label());
+        return new Weights(
+                kernels, owner, checkpoint, names, Precision.BFLOAT16, packing, mapped, onLoaded);
     }
 
     /**

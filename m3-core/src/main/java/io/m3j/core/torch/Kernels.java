@@ -169,6 +169,17 @@ public final class Kernels implements AutoCloseable {
     }
 
     /**
+     * @param owner owns the result
+     * @param x [..., inputs] in the type of the precision's activations
+     * @param layer from {@link #linear}
+     * @return [..., outputs]
+     */
+    public NDArray apply(NDManager owner, NDArray x, Linear layer) {
+        List<NDArray> operands = Linear.operands(List.of(), List.of(layer));
+        return program.call(owner, "linear", x, operands, 0, layer.form().ordinal());
+    }
+
+    /**
      * @param precision what to compute in
      * @param packing whether a bfloat16 weight is packed too
      * @return whether {@link #linear} makes a copy of the weight, rather than keep it where it lies

@@ -16,6 +16,9 @@ public enum Precision {
     /** 4-bit weights in groups of 32 with a scale and an offset each; else bfloat16. */
     INT4(0.625);
 
+    /** Weights of one row that share a scale; the kernels name it too. */
+    private static final int INT4_GROUP = 32;
+
     private final double bytesPerWeight;
 
     Precision(double bytesPerWeight) {
@@ -27,6 +30,14 @@ public enum Precision {
      */
     public double bytesPerWeight() {
         return bytesPerWeight;
+    }
+
+    /**
+     * @param inputs columns of a weight
+     * @return whether a linear layer of so many inputs can be computed in this precision
+     */
+    public boolean holds(long inputs) {
+        return this != INT4 || inputs % INT4_GROUP == 0;
     }
 
     /**

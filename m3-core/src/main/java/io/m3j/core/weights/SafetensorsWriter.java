@@ -9,6 +9,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -91,15 +92,54 @@ public final class SafetensorsWriter {
      *
      * @param file its path; the directory must exist
      * @throws M3Exception if it cannot be written, or a tensor is not what it was said to be
+     * @see #target
      */
     public void writeFile(Path file) {
-        Path target = file.toAbsolutePath();
+        Path target = target(file);
         try (Staging staging = new Staging(target.getParent())) {
             staging.write(target, channel -> write(channel, List.copyOf(parts.values())));
             staging.publish();
         } catch (IOException e) {
             throw failed(file, e);
         }
+    }
+
+    /**
+     * The place that {@link #writeFile} would write to: through links to the file behind them, so that
+     * it is the file that is replaced, and the link stays.
+     *
+     * @param file a path
+     * @return its place, with an existing directory around it
+     * @throws M3Exception if there is no such directory, or the place is taken by what is not a plain
+     *     file: a directory, a device, a pipe, a link to nothing
+     */
+    public static Path target(Path file) {
+        Path place = file.toAbsolutePath();
+        Path parent = place.getParent();
+        if (parent != null && !Files.isDirectory(parent)) {
+            throw new M3Exception(file + ": cannot be written: there is no directory " + parent);
+        }
+        if (Files.notExists(place, LinkOption.NOFOLLOW_LINKS)) {
+            return place;
+        }
+        if (!Files.isRegularFile(place)) {
+            throw new M3Exception(
+                    file + ": expected a plain file or nothing to replace, found " + kind(place));
+        }
+        try {
+            return place.toRealPath();
+        } catch (IOException e) {
+            throw failed(file, e);
+        }
+    }
+
+    private static String kind(Path place) {
+        if (Files.isDirectory(place)) {
+            return "a directory";
+        }
+        return Files.exists(place)
+                ? "a device, a pipe or their like"
+                : "a link to a file that does not exist, or what may not be looked at";
     }
 
     /**

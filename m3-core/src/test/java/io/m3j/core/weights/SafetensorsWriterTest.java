@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.m3j.core.M3Exception;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -167,6 +168,36 @@ class SafetensorsWriterTest {
         assertThatThrownBy(() -> writer.writeDirectory(directory, 64))
                 .isInstanceOf(M3Exception.class)
                 .hasMessageContaining("already");
+    }
+
+    @Test
+    void throughALinkTheFileBehindItIsReplaced() throws IOException {
+        Path file = Files.writeString(directory.resolve("file.safetensors"), "old");
+        Path link = Files.createSymbolicLink(directory.resolve("link"), file.getFileName());
+        writer(CheckpointContract.tensors()).writeFile(link);
+        assertThat(link).isSymbolicLink();
+        try (Checkpoint checkpoint = Checkpoint.open(file)) {
+            assertThat(checkpoint.names()).isNotEmpty();
+        }
+    }
+
+    @Test
+    void whatIsNoPlainFileIsNotReplaced() throws IOException {
+        Path dangling = Files.createSymbolicLink(directory.resolve("dangling"), Path.of("nowhere"));
+        Path folder = Files.createDirectory(directory.resolve("folder"));
+        List<Path> places = new ArrayList<>(List.of(dangling, folder));
+        if (Files.exists(Path.of("/dev/null"))) {
+            Path device = Path.of("/dev/null");
+            places.add(Files.createSymbolicLink(directory.resolve("device"), device));
+        }
+        for (Path place : places) {
+            assertThatThrownBy(() -> new SafetensorsWriter().writeFile(place))
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining(place + ": expected a plain file");
+            assertThat(Files.exists(place, LinkOption.NOFOLLOW_LINKS)).isTrue();
+        }
+        assertThat(dangling).isSymbolicLink();
+        assertThat(directory).isDirectoryNotContaining("glob:**.tmp");
     }
 
     @Test
