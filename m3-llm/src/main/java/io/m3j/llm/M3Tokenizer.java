@@ -15,9 +15,9 @@ import java.util.stream.LongStream;
  * The tokenizer of a checkpoint. Gives the ids that transformers' {@code LlamaTokenizer} gives for
  * the same files, or for a {@code tokenizer.json} those of Hugging Face's tokenizers.
  *
- * <p>May hold native memory: whoever loads it closes it, and using it afterwards is an {@link
- * IllegalStateException}. Safe for use by several threads, if none still uses it while it is
- * closed; a {@link StreamingDecoder} serves one.
+ * <p>May hold native memory: whoever loads it closes it, and encoding or decoding with a {@code
+ * tokenizer.json} afterwards is an {@link IllegalStateException}. Safe for use by several threads,
+ * also while it is closed; a {@link StreamingDecoder} serves one.
  */
 public final class M3Tokenizer implements AutoCloseable {
 
@@ -166,7 +166,7 @@ public final class M3Tokenizer implements AutoCloseable {
         return chatTemplate;
     }
 
-    /** Releases native memory, where there is any. */
+    /** Waits for the calls that run, then frees native memory, where there is any. */
     @Override
     public void close() {
         codec.close();
