@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
+import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.torch.Precision;
@@ -174,10 +175,20 @@ class M3ModelLifetimeTest {
                     List.of(
                             () -> model.generate(image, question, options(1, 5), piece -> {}),
                             () -> model.ask(M3ModelTest.picture(), question, Scale.of(1)),
-                            () -> model.tokenizer().encodeWithImages(question),
-                            () -> model.tokenizer().encode(question.repeat(10)));
+                            () -> tooLong(model, question.repeat(50)),
+                            () -> tooLong(model, question.repeat(50)),
+                            () -> model.tokenizer().encode(question.repeat(50)));
             UntilTurnedAway.close(calls, 30L * round, model::close);
             image.close();
+        }
+    }
+
+    /** Spends its time in the tokenizer: the context has no room for so many ids. */
+    private static void tooLong(M3Model model, String question) {
+        try {
+            model.generate(List.of(), question, options(1, 5), piece -> {});
+        } catch (M3Exception e) {
+            assertThat(e).hasMessageContaining("context");
         }
     }
 
