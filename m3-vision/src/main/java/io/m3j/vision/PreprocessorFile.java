@@ -10,8 +10,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * {@code preprocessor_config.json} as the {@code CLIPImageProcessor} of transformers reads it, with
- * its defaults for what the file leaves out.
+ * {@code preprocessor_config.json} as the {@code CLIPImageProcessor} and the {@code
+ * LlavaImageProcessor} of transformers read it, with their defaults for what the file leaves out.
  */
 final class PreprocessorFile {
 
@@ -68,6 +68,9 @@ final class PreprocessorFile {
     }
 
     private Framing framing() {
+        if (json.flag("do_pad", false)) { // LlavaImageProcessor's
+            return Framing.PAD;
+        }
         JsonNode size = json.raw("size");
         return size.has("height") || size.has("width") ? Framing.STRETCH : Framing.SQUARE;
     }
