@@ -1,12 +1,17 @@
 package io.m3j.llm;
 
+import static io.m3j.core.Arguments.required;
+
 import io.m3j.core.ConfigJson;
 import io.m3j.core.Ladder;
 import io.m3j.core.M3Exception;
 import io.m3j.core.torch.Activation;
 import io.m3j.vision.ClipVisionConfig;
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -53,6 +58,7 @@ public record M3Config(
         Set<Long> endOfSequence,
         CheckpointFacts facts) {
 
+    private static final String SCALES = "matryoshka_vis_token_scale";
     private static final String ASPECT = "image_aspect_ratio";
     private static final Pattern MLP_PROJECTOR = Pattern.compile("mlp([1-9])x_gelu");
 
@@ -77,7 +83,8 @@ public record M3Config(
      * @throws M3Exception if config.json is missing, broken, or of an architecture not known
      */
     public static M3Config read(Path directory) {
-        Path file = directory.resolve("config.json");
+        Path file = required(directory, "directory").resolve("config.json");
+        requireVisible(file);
         if (!Files.isDirectory(directory)) {
             throw new M3Exception(
                     "model "
@@ -100,6 +107,20 @@ public record M3Config(
         return json.has("text_config")
                 ? huggingFace(directory, json, end)
                 : original(directory, json, end);
+    }
+
+    private static void requireVisible(Path file) {
+        try {
+            Files.readAttributes(file, BasicFileAttributes.class);
+        } catch (AccessDeniedException e) {
+            throw new M3Exception(
+                    "model "
+                            + file.getParent()
+                            + ": the directory may not be read; check its permissions",
+                    e);
+        } catch (IOException e) {
+            return; // missing, and the caller says what is
+        }
     }
 
     private static M3Config original(Path directory, ConfigJson json, Set<Long> end) {
@@ -128,7 +149,7 @@ public record M3Config(
                 M3Tokenizer.IMAGE_ID,
                 pad(json, directory, false),
                 json.flag("mm_use_im_start_end", false),
-                json.integers("matryoshka_vis_token_scale"),
+                json.integers(SCALES),
                 end,
                 facts(directory, json));
     }
@@ -167,12 +188,15 @@ public record M3Config(
                 Optional.empty(),
                 json.integer("vision_feature_layer", -2),
                 2,
-                Activation.ofHuggingFace(json.text("projector_hidden_act").orElse("gelu")),
+                json.checked(
+                        () ->
+                                Activation.ofHuggingFace(
+                                        json.text("projector_hidden_act").orElse("gelu"))),
                 json.integer("image_token_index", json.integer("image_token_id", 32000)),
                 // LLaVA-1.5 was trained on padded squares; the layout's older files do not say so.
                 pad(json, directory, true),
                 false,
-                json.integers("matryoshka_vis_token_scale"),
+                json.integers(SCALES),
                 end,
                 facts(directory, json));
     }
@@ -254,6 +278,14 @@ public record M3Config(
      * @return the scales of the config, or those of the grid's prime factors
      */
     public Ladder ladder(int gridSide) {
-        return scales.isEmpty() ? Ladder.ofGrid(gridSide) : Ladder.of(gridSide, scales);
+        if (scales.isEmpty()) {
+            return Ladder.ofGrid(gridSide);
+        }
+        try {
+            return Ladder.of(gridSide, scales);
+        } catch (M3Exception e) {
+            throw new M3Exception(
+                    directory.resolve("config.json") + ": " + SCALES + ": " + e.getMessage(), e);
+        }
     }
 }
