@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * A JSON object of a configuration file, read with messages that name file and key. A key with the
@@ -38,6 +39,9 @@ public final class ConfigJson {
      */
     public static ConfigJson read(Path file) {
         try {
+            if (Files.exists(file) && !Files.isRegularFile(file)) { // reading a pipe would hang
+                throw new M3Exception(file + ": expected a regular file");
+            }
             if (Files.size(file) > MAXIMUM_BYTES) {
                 throw new M3Exception(
                         file + ": " + Files.size(file) + " bytes are too many for a configuration");
@@ -60,10 +64,10 @@ public final class ConfigJson {
      * @return its object, or an empty one if there is no such file
      */
     public static ConfigJson readIfPresent(Path file) {
-        if (Files.exists(file)) {
-            return read(file);
-        }
-        return new ConfigJson(file.toString(), MAPPER.createObjectNode());
+        // One that may not be seen is not known to be missing: reading it says why.
+        return Files.notExists(file)
+                ? new ConfigJson(file.toString(), MAPPER.createObjectNode())
+                : read(file);
     }
 
     /**
@@ -199,6 +203,47 @@ public final class ConfigJson {
             }
         }
         return values;
+    }
+
+    /**
+     * @param key a key whose value is a list of numbers
+     * @param fallback the values if absent
+     * @return the values, finite
+     */
+    public List<Double> numbers(String key, List<Double> fallback) {
+        if (!has(key)) {
+            return fallback;
+        }
+        if (!node.get(key).isArray()) {
+            throw wrong(key, "a list of numbers");
+        }
+        List<Double> values = new ArrayList<>();
+        for (JsonNode each : node.get(key)) {
+            if (!each.isNumber() || !Double.isFinite(each.doubleValue())) {
+                throw wrong(key, "a list of numbers");
+            }
+            values.add(each.doubleValue());
+        }
+        return values;
+    }
+
+    /**
+     * Runs what checks values of this object without knowing where they come from.
+     *
+     * @param <T> what the check returns
+     * @param check such as the construction of a record
+     * @return what it returned
+     * @throws M3Exception that of the check, its message led by {@link #where}
+     */
+    public <T> T checked(Supplier<T> check) {
+        try {
+            return check.get();
+        } catch (M3Exception e) {
+            if (e.getMessage().startsWith(where)) {
+                throw e;
+            }
+            throw new M3Exception(where + ": " + e.getMessage(), e);
+        }
     }
 
     private JsonNode require(String key, String expected) {

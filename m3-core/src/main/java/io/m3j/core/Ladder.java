@@ -125,7 +125,7 @@ public record Ladder(List<Scale> scales) {
      * @throws M3Exception if this ladder does not have it; the message names those it has
      */
     public Scale require(Scale scale) {
-        if (!contains(scale)) {
+        if (!contains(Arguments.required(scale, "scale"))) {
             throw new M3Exception(
                     "scale "
                             + scale

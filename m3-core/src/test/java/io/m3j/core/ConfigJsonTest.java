@@ -48,6 +48,8 @@ class ConfigJsonTest {
         assertThat(json.text("t")).contains("x");
         assertThat(json.integers("l")).containsExactly(1, 2);
         assertThat(json.integers("i")).containsExactly(3);
+        assertThat(json.numbers("l", List.of())).containsExactly(1.0, 2.0);
+        assertThat(json.numbers("n", List.of(0.5))).containsExactly(0.5);
         assertThat(json.object("o").integer("i")).isEqualTo(-4);
         assertThat(json.object("o").where()).isEqualTo(file + ", o");
         // null counts as absent
@@ -77,6 +79,8 @@ class ConfigJsonTest {
         refused(() -> json.positive("zero", 1), "zero", "positive");
         refused(() -> json.number("huge", 1), "huge");
         refused(() -> json.integers("mixed"), "mixed", "list of integers");
+        refused(() -> json.numbers("mixed", List.of()), "mixed", "list of numbers");
+        refused(() -> json.numbers("half", List.of()), "half", "list of numbers");
         refused(() -> json.text("half"), "half", "a text");
         refused(() -> json.integer("none"), "none is missing");
     }
@@ -89,9 +93,20 @@ class ConfigJsonTest {
         refused(
                 () -> ConfigJson.read(file.resolveSibling("there is no such file")),
                 "no such file");
-        refused(() -> ConfigJson.read(file.toAbsolutePath().getParent()));
+        refused(() -> ConfigJson.read(file.toAbsolutePath().getParent()), "a regular file");
         assertThat(ConfigJson.readIfPresent(file.resolveSibling("nor this one")).has("a"))
                 .isFalse();
+    }
+
+    @Example
+    void whatAValueIsRefusedForNamesTheFileOnce() throws IOException {
+        ConfigJson json = read("{\"scale\": 3}");
+        assertThatThrownBy(() -> json.checked(() -> Scale.of(json.integer("scale"))))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageStartingWith(file + ": scale 3");
+        assertThatThrownBy(() -> json.checked(() -> json.flag("scale", true)))
+                .hasMessage(file + ": scale: expected true or false, found 3");
+        assertThat(json.<Integer>checked(() -> json.integer("scale"))).isEqualTo(3);
     }
 
     @Example

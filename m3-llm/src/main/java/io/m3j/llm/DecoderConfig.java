@@ -69,6 +69,10 @@ public record DecoderConfig(
      * @return the sizes
      */
     static DecoderConfig of(ConfigJson json, boolean tiedFallback) {
+        return json.checked(() -> read(json, tiedFallback));
+    }
+
+    private static DecoderConfig read(ConfigJson json, boolean tiedFallback) {
         if (Activation.ofHuggingFace(json.text("hidden_act").orElse("silu")) != Activation.SILU) {
             throw json.wrong("hidden_act", "silu, the activation of the LLaMA family");
         }

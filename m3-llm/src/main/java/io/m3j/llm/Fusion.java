@@ -1,5 +1,7 @@
 package io.m3j.llm;
 
+import static io.m3j.core.Arguments.required;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.M3Exception;
@@ -28,7 +30,7 @@ final class Fusion {
      * @param kernels to join arrays with
      * @param decoder embeds the text
      * @param type of the decoder's activations
-     * @param imageToken the second id that means a slot; {@link #M3Tokenizer.IMAGE_ID} if there is none
+     * @param imageToken the second id that means a slot; {@link M3Tokenizer#IMAGE_ID} if there is none
      */
     Fusion(Kernels kernels, Decoder decoder, FloatType type, long imageToken) {
         this.kernels = kernels;
@@ -43,11 +45,14 @@ final class Fusion {
      * @param images one for each slot, in the order of the slots
      * @param ids the prompt
      * @param scale of every image
+     * @param newTokens how long the answer may become
      * @return positions that the fused prompt takes
-     * @throws M3Exception if slots and images differ in number, an id is not in the vocabulary, or an
-     *     image was encoded by another kind of model
+     * @throws M3Exception if slots and images differ in number, an id is not in the vocabulary, an
+     *     image was encoded by another kind of model, or prompt and answer exceed the context
      */
-    int length(List<EncodedImage> images, long[] ids, Scale scale) {
+    int length(List<EncodedImage> images, long[] ids, Scale scale, int newTokens) {
+        required(images, "images");
+        required(ids, "ids");
         int slots = 0;
         int vocabulary = decoder.config().vocabularySize();
         for (int i = 0; i < ids.length; i++) {
@@ -69,10 +74,10 @@ final class Fusion {
         if (slots != images.size()) {
             throw new M3Exception(
                     "prompt: "
-                            + slots
-                            + " image slots for "
-                            + images.size()
-                            + " images; write one slot (<image>, or the id "
+                            + counted(slots, "image slot")
+                            + " for "
+                            + counted(images.size(), "image")
+                            + "; write one slot (<image>, or the id "
                             + M3Tokenizer.IMAGE_ID
                             + ") for each image, whatever its scale");
         }
@@ -91,7 +96,34 @@ final class Fusion {
         if (positions == 0) {
             throw new M3Exception("prompt: expected at least one id, found none");
         }
+        requireContext(positions, newTokens, images, scale);
         return Math.toIntExact(positions);
+    }
+
+    private void requireContext(
+            long positions, int newTokens, List<EncodedImage> images, Scale scale) {
+        int context = decoder.config().maximumPositions();
+        if (positions + newTokens > context) {
+            boolean coarser = images.stream().anyMatch(i -> !i.ladder().coarsest().equals(scale));
+            throw new M3Exception(
+                    "context: the prompt takes "
+                            + counted(positions, "position")
+                            + " ("
+                            + counted(images.size(), "image")
+                            + " at scale "
+                            + scale
+                            + ") and the answer up to "
+                            + newTokens
+                            + ", but the model has "
+                            + context
+                            + "; use "
+                            + (coarser ? "a coarser scale, " : "")
+                            + "a shorter prompt or fewer new tokens");
+        }
+    }
+
+    private static String counted(long number, String noun) {
+        return number + " " + noun + (number == 1 ? "" : "s");
     }
 
     /**

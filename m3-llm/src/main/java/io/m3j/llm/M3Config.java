@@ -1,12 +1,17 @@
 package io.m3j.llm;
 
+import static io.m3j.core.Arguments.required;
+
 import io.m3j.core.ConfigJson;
 import io.m3j.core.Ladder;
 import io.m3j.core.M3Exception;
 import io.m3j.core.torch.Activation;
 import io.m3j.vision.ClipVisionConfig;
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -29,7 +34,8 @@ import java.util.regex.Pattern;
  * @param projectorLayers linear layers of the projector
  * @param projectorActivation between them
  * @param imageToken id of the image token in Hugging Face's layout; −200 in the original one
- * @param pad whether pictures are padded to a square instead of cropped
+ * @param pad whether pictures are padded to a square; if not, the size in preprocessor_config.json says
+ *     whether they are cropped or stretched
  * @param imageStartEnd whether image slots stand between {@code <im_start>} and {@code <im_end>}
  * @param scales of {@code matryoshka_vis_token_scale}; empty if the config has none
  * @param endOfSequence ids that end an answer
@@ -52,6 +58,8 @@ public record M3Config(
         Set<Long> endOfSequence,
         CheckpointFacts facts) {
 
+    private static final String SCALES = "matryoshka_vis_token_scale";
+    private static final String ASPECT = "image_aspect_ratio";
     private static final Pattern MLP_PROJECTOR = Pattern.compile("mlp([1-9])x_gelu");
 
     /** The kinds of model that are recognised. */
@@ -75,7 +83,8 @@ public record M3Config(
      * @throws M3Exception if config.json is missing, broken, or of an architecture not known
      */
     public static M3Config read(Path directory) {
-        Path file = directory.resolve("config.json");
+        Path file = required(directory, "directory").resolve("config.json");
+        requireVisible(file);
         if (!Files.isDirectory(directory)) {
             throw new M3Exception(
                     "model "
@@ -100,6 +109,20 @@ public record M3Config(
                 : original(directory, json, end);
     }
 
+    private static void requireVisible(Path file) {
+        try {
+            Files.readAttributes(file, BasicFileAttributes.class);
+        } catch (AccessDeniedException e) {
+            throw new M3Exception(
+                    "model "
+                            + file.getParent()
+                            + ": the directory may not be read; check its permissions",
+                    e);
+        } catch (IOException e) {
+            return; // missing, and the caller says what is
+        }
+    }
+
     private static M3Config original(Path directory, ConfigJson json, Set<Long> end) {
         String type = json.text("model_type").orElse("");
         if (!Set.of("llava", "llava_llama", "llava_mistral").contains(type)) {
@@ -108,9 +131,8 @@ public record M3Config(
         if (!json.text("mm_vision_select_feature").orElse("patch").equals("patch")) {
             throw json.wrong("mm_vision_select_feature", "patch");
         }
-        String aspect = json.text("image_aspect_ratio").orElse("square");
         boolean next =
-                aspect.startsWith("anyres")
+                anyResolution(json)
                         || json.text("mm_patch_merge_type").orElse("flat").startsWith("spatial");
         return new M3Config(
                 directory,
@@ -125,9 +147,9 @@ public record M3Config(
                 projectorLayers(json),
                 Activation.GELU,
                 M3Tokenizer.IMAGE_ID,
-                aspect.equals("pad"),
+                pad(json, directory, false),
                 json.flag("mm_use_im_start_end", false),
-                json.integers("matryoshka_vis_token_scale"),
+                json.integers(SCALES),
                 end,
                 facts(directory, json));
     }
@@ -156,7 +178,7 @@ public record M3Config(
         }
         return new M3Config(
                 directory,
-                type.equals("llava_next") ? Family.LLAVA_NEXT : Family.LLAVA,
+                type.equals("llava_next") || anyResolution(json) ? Family.LLAVA_NEXT : Family.LLAVA,
                 type,
                 DecoderConfig.of(text, json.flag("tie_word_embeddings", false)),
                 Optional.of(
@@ -166,14 +188,36 @@ public record M3Config(
                 Optional.empty(),
                 json.integer("vision_feature_layer", -2),
                 2,
-                Activation.ofHuggingFace(json.text("projector_hidden_act").orElse("gelu")),
+                json.checked(
+                        () ->
+                                Activation.ofHuggingFace(
+                                        json.text("projector_hidden_act").orElse("gelu"))),
                 json.integer("image_token_index", json.integer("image_token_id", 32000)),
-                // LLaVA-1.5 was trained on padded squares; the layout's files do not record it.
-                json.text("image_aspect_ratio").orElse("pad").equals("pad"),
+                // LLaVA-1.5 was trained on padded squares; the layout's older files do not say so.
+                pad(json, directory, true),
                 false,
-                json.integers("matryoshka_vis_token_scale"),
+                json.integers(SCALES),
                 end,
                 facts(directory, json));
+    }
+
+    private static boolean anyResolution(ConfigJson json) {
+        return json.text(ASPECT).filter(aspect -> aspect.startsWith("anyres")).isPresent();
+    }
+
+    /**
+     * @param silent the answer if neither config.json nor preprocessor_config.json says it
+     */
+    private static boolean pad(ConfigJson json, Path directory, boolean silent) {
+        Optional<String> aspect = json.text(ASPECT);
+        if (aspect.isEmpty()) {
+            return ConfigJson.readIfPresent(directory.resolve("preprocessor_config.json"))
+                    .flag("do_pad", silent);
+        }
+        if (!Set.of("pad", "square").contains(aspect.get()) && !anyResolution(json)) {
+            throw json.wrong(ASPECT, "pad, square or anyres");
+        }
+        return aspect.get().equals("pad");
     }
 
     private static CheckpointFacts facts(Path directory, ConfigJson json) {
@@ -234,6 +278,14 @@ public record M3Config(
      * @return the scales of the config, or those of the grid's prime factors
      */
     public Ladder ladder(int gridSide) {
-        return scales.isEmpty() ? Ladder.ofGrid(gridSide) : Ladder.of(gridSide, scales);
+        if (scales.isEmpty()) {
+            return Ladder.ofGrid(gridSide);
+        }
+        try {
+            return Ladder.of(gridSide, scales);
+        } catch (M3Exception e) {
+            throw new M3Exception(
+                    directory.resolve("config.json") + ": " + SCALES + ": " + e.getMessage(), e);
+        }
     }
 }

@@ -1,5 +1,7 @@
 package io.m3j.llm;
 
+import static io.m3j.core.Arguments.required;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.Ladder;
@@ -36,7 +38,8 @@ import java.util.stream.LongStream;
  * }</pre>
  *
  * <p>Owns native memory: the caller closes it, and with it everything that was encoded by it. Safe
- * for use by several threads. After closing, every call is an {@link IllegalStateException}.
+ * for use by several threads. After closing, every call that computes, or reads text, is an {@link
+ * IllegalStateException}; {@link #config}, {@link #ladder} and the like still answer.
  */
 public final class M3Model implements AutoCloseable {
 
@@ -89,6 +92,7 @@ public final class M3Model implements AutoCloseable {
      * @throws M3Exception if a file is missing, broken or of an architecture that is not known
      */
     public static M3Model load(Path directory, LoadOptions options) {
+        required(options, "options");
         M3Config config = M3Config.read(directory);
         return new M3Model(config, options, () -> Checkpoint.open(directory));
     }
@@ -102,8 +106,9 @@ public final class M3Model implements AutoCloseable {
      * @return the model, to be closed by the caller; it has no tokenizer
      */
     public static M3Model random(ModelShape shape, long seed, LoadOptions options) {
-        M3Config config = shape.config();
-        return new M3Model(config, options, () -> new RandomCheckpoint(config, seed));
+        M3Config config = required(shape, "shape").config();
+        return new M3Model(
+                config, required(options, "options"), () -> new RandomCheckpoint(config, seed));
     }
 
     /**
@@ -172,6 +177,7 @@ public final class M3Model implements AutoCloseable {
      * @return its nested tokens, to be closed by the caller
      */
     public EncodedImage encode(M3Image image) {
+        required(image, "image");
         return lifetime.during(() -> encoder.encode(image));
     }
 
@@ -186,6 +192,7 @@ public final class M3Model implements AutoCloseable {
      * @throws M3Exception if the scale is not one of the ladder, or the prompt does not fit
      */
     public Answer ask(M3Image image, String question, Scale scale) {
+        required(question, "question");
         ladder().require(scale);
         try (EncodedImage encoded = encode(image)) {
             return generate(
@@ -210,7 +217,7 @@ public final class M3Model implements AutoCloseable {
             String question,
             GenerationOptions options,
             Consumer<String> onText) {
-        return generate(List.of(image), question, options, onText);
+        return generate(List.of(required(image, "image")), question, options, onText);
     }
 
     /**
@@ -221,15 +228,21 @@ public final class M3Model implements AutoCloseable {
      * @param question without template
      * @param options scale, sampling and limits
      * @param onText told each piece of text as it comes; what it throws ends the answer
-     * @return the whole answer
+     * @return the whole answer, or what there is of it when the calling thread is interrupted: it then
+     *     ends as {@link io.m3j.llm.generate.FinishReason#CANCELLED}, the interrupt kept
      */
     public Answer generate(
             List<EncodedImage> images,
             String question,
             GenerationOptions options,
             Consumer<String> onText) {
+        required(onText, "onText");
+        required(question, "question");
         PromptTemplate template =
-                options.template().map(PromptTemplate::named).orElseGet(this::template);
+                required(options, "options")
+                        .template()
+                        .map(PromptTemplate::named)
+                        .orElseGet(this::template);
         String prompt = template.prompt(Conversation.ask(withMarkers(images.size(), question)));
         long[] ids = tokenizer().encodeWithImages(prompt);
         try (Generation generation = start(images, ids, options, template.stopStrings())) {
@@ -300,9 +313,9 @@ public final class M3Model implements AutoCloseable {
             GenerationOptions options,
             List<String> stopStrings,
             Optional<StreamingDecoder> text) {
+        required(stopStrings, "stopStrings");
         Scale scale = scale(options);
-        int length = fusion.length(images, ids, scale);
-        requireContext(length, options.maxNewTokens(), images, scale);
+        int length = fusion.length(images, ids, scale, options.maxNewTokens());
         long[] prompt = ids.clone();
         List<EncodedImage> kept = List.copyOf(images);
         DecoderSession session =
@@ -341,7 +354,7 @@ public final class M3Model implements AutoCloseable {
      * @return logits of every position
      */
     public NDArray logits(EncodedImage image, long[] ids, Scale scale) {
-        return logits(List.of(image), ids, scale);
+        return logits(List.of(required(image, "image")), ids, scale);
     }
 
     /**
@@ -355,8 +368,7 @@ public final class M3Model implements AutoCloseable {
      */
     public NDArray logits(List<EncodedImage> images, long[] ids, Scale scale) {
         ladder().require(scale);
-        int length = fusion.length(images, ids, scale);
-        requireContext(length, 0, images, scale);
+        int length = fusion.length(images, ids, scale, 0);
         Supplier<NDArray> pass =
                 () -> {
                     try (NDManager scope = kernels.newManager();
@@ -369,26 +381,7 @@ public final class M3Model implements AutoCloseable {
     }
 
     private Scale scale(GenerationOptions options) {
-        return ladder().require(options.scale().orElse(ladder().finest()));
-    }
-
-    private void requireContext(
-            int promptLength, int newTokens, List<EncodedImage> images, Scale scale) {
-        int context = config.decoder().maximumPositions();
-        if ((long) promptLength + newTokens > context) {
-            throw new M3Exception(
-                    "context: the prompt takes "
-                            + promptLength
-                            + " positions ("
-                            + images.size()
-                            + " images at scale "
-                            + scale
-                            + ") and the answer up to "
-                            + newTokens
-                            + ", but the model has "
-                            + context
-                            + "; use a coarser scale, a shorter prompt or fewer new tokens");
-        }
+        return ladder().require(required(options, "options").scale().orElse(ladder().finest()));
     }
 
     /**

@@ -1,5 +1,7 @@
 package io.m3j.llm;
 
+import static io.m3j.core.Arguments.required;
+
 import io.m3j.core.M3Exception;
 import io.m3j.llm.tokenizer.JsonTextCodec;
 import io.m3j.llm.tokenizer.LlamaTextCodec;
@@ -15,9 +17,9 @@ import java.util.stream.LongStream;
  * The tokenizer of a checkpoint. Gives the ids that transformers' {@code LlamaTokenizer} gives for
  * the same files, or for a {@code tokenizer.json} those of Hugging Face's tokenizers.
  *
- * <p>May hold native memory: whoever loads it closes it, and using it afterwards is an {@link
- * IllegalStateException}. Safe for use by several threads, if none still uses it while it is
- * closed; a {@link StreamingDecoder} serves one.
+ * <p>May hold native memory: whoever loads it closes it, and encoding or decoding with a {@code
+ * tokenizer.json} afterwards is an {@link IllegalStateException}. Safe for use by several threads,
+ * also while it is closed; a {@link StreamingDecoder} serves one.
  */
 public final class M3Tokenizer implements AutoCloseable {
 
@@ -48,7 +50,7 @@ public final class M3Tokenizer implements AutoCloseable {
      * @throws M3Exception if the directory has neither, or a file of it is broken or not supported
      */
     public static M3Tokenizer load(Path directory) {
-        Path model = directory.resolve("tokenizer.model");
+        Path model = required(directory, "directory").resolve("tokenizer.model");
         Path json = directory.resolve("tokenizer.json");
         boolean hasModel = Files.isRegularFile(model);
         if (!hasModel && !Files.isRegularFile(json)) {
@@ -70,7 +72,7 @@ public final class M3Tokenizer implements AutoCloseable {
      * @return ids with BOS and EOS as the configuration says: transformers' {@code input_ids}
      */
     public long[] encode(String text) {
-        return codec.encode(text);
+        return codec.encode(required(text, "text"));
     }
 
     /**
@@ -78,7 +80,7 @@ public final class M3Tokenizer implements AutoCloseable {
      * @return ids without BOS and EOS; special tokens spelled out in the text still become their ids
      */
     public long[] encodeWithoutSpecials(String text) {
-        return codec.encodeWithoutSpecials(text);
+        return codec.encodeWithoutSpecials(required(text, "text"));
     }
 
     /**
@@ -89,7 +91,7 @@ public final class M3Tokenizer implements AutoCloseable {
      * @return ids with {@link #IMAGE_ID} at the place of each marker
      */
     public long[] encodeWithImages(String prompt) {
-        String[] chunks = prompt.split(IMAGE_MARKER, -1);
+        String[] chunks = required(prompt, "prompt").split(IMAGE_MARKER, -1);
         LongStream.Builder ids = LongStream.builder();
         boolean dropsBos = false;
         for (int i = 0; i < chunks.length; i++) {
@@ -111,7 +113,7 @@ public final class M3Tokenizer implements AutoCloseable {
      * @throws M3Exception if the vocabulary lacks one of the ids
      */
     public String decode(long[] ids, boolean skipSpecialTokens) {
-        return codec.decode(ids, skipSpecialTokens);
+        return codec.decode(required(ids, "ids"), skipSpecialTokens);
     }
 
     /**
@@ -166,7 +168,7 @@ public final class M3Tokenizer implements AutoCloseable {
         return chatTemplate;
     }
 
-    /** Releases native memory, where there is any. */
+    /** Waits for the calls that run, then frees native memory, where there is any. */
     @Override
     public void close() {
         codec.close();

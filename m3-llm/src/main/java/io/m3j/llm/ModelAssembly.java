@@ -26,6 +26,7 @@ import org.slf4j.LoggerFactory;
 final class ModelAssembly {
 
     private static final Logger LOGGER = LoggerFactory.getLogger(ModelAssembly.class);
+    private static final String PREPROCESSOR = "preprocessor_config.json";
 
     private final M3Config config;
     private final LoadOptions options;
@@ -137,13 +138,16 @@ final class ModelAssembly {
     private ImageProcessor processor(ClipVisionConfig vision) {
         Optional<Path> directory =
                 Optional.of(config.directory())
-                        .filter(d -> Files.exists(d.resolve("preprocessor_config.json")))
+                        .filter(d -> Files.exists(d.resolve(PREPROCESSOR)))
                         .or(locator::directory);
         ImageProcessorConfig settings =
                 directory
-                        .filter(d -> Files.exists(d.resolve("preprocessor_config.json")))
+                        .filter(d -> Files.exists(d.resolve(PREPROCESSOR)))
                         .map(ImageProcessorConfig::read)
-                        .orElseGet(() -> ImageProcessorConfig.clip(vision.imageSize()));
+                        .orElseGet(
+                                () ->
+                                        ImageProcessorConfig.clip(vision.imageSize())
+                                                .withFraming(Framing.SQUARE));
         if (settings.imageSize() != vision.imageSize()) {
             throw new M3Exception(
                     directory.orElse(config.directory())
@@ -152,11 +156,17 @@ final class ModelAssembly {
                             + " pixels, as the vision tower takes them, found "
                             + settings.imageSize());
         }
-        boolean pad =
-                options.imageMode()
-                        .map(mode -> mode == LoadOptions.ImageMode.PAD)
-                        .orElse(config.pad());
-        return new ImageProcessor(settings.withFraming(pad ? Framing.PAD : Framing.SQUARE));
+        return new ImageProcessor(settings.withFraming(framing(settings)));
+    }
+
+    /** The caller's word, then that of config.json, then that of preprocessor_config.json. */
+    private Framing framing(ImageProcessorConfig settings) {
+        if (options.imageMode().isPresent()) {
+            return options.imageMode().get() == LoadOptions.ImageMode.PAD
+                    ? Framing.PAD
+                    : Framing.SQUARE;
+        }
+        return config.pad() ? Framing.PAD : settings.framing();
     }
 
     /**

@@ -28,14 +28,6 @@ public record Turn(Role role, String text, boolean imageFirst) {
     }
 
     /**
-     * @param text a question about one image, which comes first
-     * @return the user's turn
-     */
-    public static Turn userWithImage(String text) {
-        return new Turn(Role.USER, text, true);
-    }
-
-    /**
      * @param text an answer given earlier
      * @return the assistant's turn
      */

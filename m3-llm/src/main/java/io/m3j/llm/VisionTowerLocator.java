@@ -64,7 +64,7 @@ final class VisionTowerLocator {
      * @throws M3Exception if none of the three is there: heads cannot be told from the weights
      */
     ClipVisionConfig config() {
-        return knownConfig().orElseThrow(this::missing);
+        return knownConfig().orElseThrow(this::sizesMissing);
     }
 
     /**
@@ -98,6 +98,18 @@ final class VisionTowerLocator {
                         + " was not found; looked for config.json in "
                         + looked
                         + ". Put the tower there or name its directory (--vision-tower DIR)");
+    }
+
+    private M3Exception sizesMissing() {
+        return new M3Exception(
+                "model "
+                        + config.directory()
+                        + ": the weights of its vision tower are inside, but not its sizes: expected"
+                        + " vision_config in config.json, or the config.json of the tower "
+                        + config.visionTower().orElse("(unnamed)")
+                        + " in one of "
+                        + looked
+                        + ", found neither");
     }
 
     private List<Path> candidates() {

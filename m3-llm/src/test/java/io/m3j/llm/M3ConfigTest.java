@@ -2,6 +2,8 @@ package io.m3j.llm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
@@ -9,6 +11,7 @@ import io.m3j.core.golden.Golden;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,6 +40,33 @@ class M3ConfigTest {
         refused(temporary.resolve("none"), "none", "a directory", "found nothing");
         refused(Files.createFile(temporary.resolve("file")), "file", "found a file");
         refused(Files.createDirectory(temporary.resolve("empty")), "config.json is missing");
+    }
+
+    @Test
+    void aDirectoryThatMayNotBeReadIsNotCalledEmpty() throws IOException {
+        Path directory = Files.createDirectories(temporary.resolve("closed/model"));
+        Files.writeString(directory.resolve("config.json"), "{}");
+        for (Path closed : List.of(directory, directory.getParent())) {
+            assumeTrue(closed.toFile().setExecutable(false, false));
+            assumeFalse(Files.exists(directory.resolve("config.json")), "the superuser sees all");
+            refused(directory, directory.toString(), "may not be read", "permissions");
+            assertThat(closed.toFile().setExecutable(true)).isTrue();
+        }
+    }
+
+    @Test
+    void scalesThatMakeNoLadderAreRefusedWithTheirFile() throws IOException {
+        for (int scale : new int[] {0, 3, 1024}) {
+            M3Config config = M3Config.read(scales(scale));
+            assertThatThrownBy(() -> config.ladder(24))
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining("config.json: matryoshka_vis_token_scale: ")
+                    .hasMessageContaining("scale " + scale);
+        }
+    }
+
+    private Path scales(int scale) throws IOException {
+        return original(c -> c.putArray("matryoshka_vis_token_scale").add(scale));
     }
 
     @Test
@@ -98,16 +128,19 @@ class M3ConfigTest {
                 "vision_feature_select_strategy");
         refusedHuggingFace(
                 c -> c.putArray("vision_feature_layer").add(-2).add(-5), "vision_feature_layer");
-        refusedHuggingFace(c -> c.put("projector_hidden_act", "tanh"), "activation tanh");
+        refusedHuggingFace(
+                c -> c.put("projector_hidden_act", "tanh"), "config.json: activation tanh");
     }
 
     @Test
     void headsThatDoNotDivideAreRefused() throws IOException {
         refusedOriginal(c -> c.put("num_attention_heads", 7), "num_attention_heads", "96");
-        refusedOriginal(c -> c.put("num_key_value_heads", 4), "4 key/value heads", "6");
+        refusedOriginal(
+                c -> c.put("num_key_value_heads", 4), "config.json: decoder: 4 key/value", "6");
+        refusedOriginal(c -> c.put("head_dim", 3), "config.json: decoder: head size 3");
         refusedHuggingFace(
                 c -> ((ObjectNode) c.get("vision_config")).put("num_attention_heads", 5),
-                "vision tower",
+                "config.json, vision_config: vision tower",
                 "64",
                 "5");
         refusedHuggingFace(

@@ -4,21 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
+import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.torch.Precision;
 import io.m3j.llm.generate.Generation;
 import io.m3j.llm.generate.GenerationOptions;
+import io.m3j.llm.tokenizer.OwnTokenizerJson;
 import io.m3j.vision.EncodedImage;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -152,33 +155,40 @@ class M3ModelLifetimeTest {
                             () -> model.encode(M3ModelTest.picture()).at(Scale.of(1)),
                             () -> image.at(Scale.of(144)),
                             () -> model.encoder().encode(M3ModelTest.picture()).close());
-            CountDownLatch running = new CountDownLatch(calls.size());
-            ExecutorService threads = Executors.newFixedThreadPool(calls.size());
-            try {
-                List<Future<?>> endings = new ArrayList<>();
-                for (Runnable call : calls) {
-                    endings.add(
-                            threads.submit(
-                                    () -> {
-                                        running.countDown();
-                                        refused(
-                                                () -> {
-                                                    while (true) {
-                                                        call.run();
-                                                    }
-                                                });
-                                    }));
-                }
-                running.await();
-                Thread.sleep(20L * round); // whatever they are at
-                model.close();
-                for (Future<?> ending : endings) {
-                    ending.get();
-                }
-            } finally {
-                threads.shutdownNow();
-            }
+            // Whatever they are at.
+            UntilTurnedAway.close(calls, 20L * round, model::close);
             image.close();
+        }
+    }
+
+    /** A tokenizer.json is run by a native library: text must not reach it once it was freed. */
+    @Test
+    void closingUnderQuestionsTurnsThemAway(@TempDir Path directory) throws Exception {
+        OwnTokenizerJson.convert(
+                Golden.checkpoint("tokenizer").resolve("tokenizer.model"), directory);
+        LoadOptions options = LoadOptions.builder().tokenizer(directory).build();
+        String question = "What is it? ".repeat(100);
+        for (int round = 0; round < 6; round++) {
+            M3Model model = M3Model.load(Golden.checkpoint("llava-m3"), options);
+            EncodedImage image = model.encode(M3ModelTest.picture());
+            List<Runnable> calls =
+                    List.of(
+                            () -> model.generate(image, question, options(1, 5), piece -> {}),
+                            () -> model.ask(M3ModelTest.picture(), question, Scale.of(1)),
+                            () -> tooLong(model, question.repeat(50)),
+                            () -> tooLong(model, question.repeat(50)),
+                            () -> model.tokenizer().encode(question.repeat(50)));
+            UntilTurnedAway.close(calls, 30L * round, model::close);
+            image.close();
+        }
+    }
+
+    /** Spends its time in the tokenizer: the context has no room for so many ids. */
+    private static void tooLong(M3Model model, String question) {
+        try {
+            model.generate(List.of(), question, options(1, 5), piece -> {});
+        } catch (M3Exception e) {
+            assertThat(e).hasMessageContaining("context");
         }
     }
 

@@ -17,6 +17,7 @@ import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.vision.EncodedImage;
 import io.m3j.vision.EncodedImages;
 import io.m3j.vision.M3Image;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -112,16 +113,17 @@ class M3ModelTest {
     void slotsAndImagesMustAgree() {
         assertRefused(
                 () -> model.logits(List.of(image, image), PROMPT, Scale.of(1)),
-                "1 image slots for 2 images");
+                "1 image slot for 2 images;");
         assertRefused(
                 () -> model.generateIds(List.of(), PROMPT, options(o -> o)),
-                "1 image slots for 0 images");
+                "1 image slot for 0 images;");
         assertRefused(
                 () -> model.logits(image, new long[] {1, 2}, Scale.of(1)),
-                "0 image slots for 1 images");
+                "0 image slots for 1 image;");
         assertRefused(
                 () -> model.generate(image, "<image> and <image>?", options(o -> o), p -> {}),
-                "2 image slots for 1 images");
+                "2 image slots for 1 image;");
+        assertRefused(() -> model.logits(image, new long[] {-201}, Scale.of(1)), "prompt id -201");
     }
 
     @Example
@@ -140,8 +142,8 @@ class M3ModelTest {
                                 List.of(image),
                                 PROMPT,
                                 options(o -> o.scale(Scale.of(576)).maxNewTokens(3516))),
-                "581 positions",
-                "scale 576",
+                "581 positions (1 image at scale 576)",
+                "use a coarser scale, a shorter prompt or fewer new tokens",
                 "3516",
                 "4096");
         assertRefused(
@@ -154,7 +156,52 @@ class M3ModelTest {
         long[] eight = new long[8];
         Arrays.fill(eight, -200);
         List<EncodedImage> images = java.util.Collections.nCopies(8, image);
-        assertRefused(() -> model.logits(images, eight, Scale.of(576)), "4608 positions");
+        assertRefused(() -> model.logits(images, eight, Scale.of(576)), "4608 positions (8 images");
+    }
+
+    @Example
+    void aCoarserScaleIsAdvisedOnlyWhereThereIsOne() {
+        GenerationOptions many = options(o -> o.maxNewTokens(5000));
+        assertRefused(
+                () -> model.generateIds(List.of(image), PROMPT, many),
+                "use a shorter prompt or fewer new tokens");
+        GenerationOptions finest = options(o -> o.scale(Scale.of(576)).maxNewTokens(5000));
+        assertRefused(
+                () -> model.generateIds(List.of(), new long[] {1}, finest),
+                "1 position (0 images",
+                "use a shorter prompt or fewer new tokens");
+    }
+
+    @Example
+    void anArgumentThatIsNullIsNamed() {
+        GenerationOptions some = options(o -> o);
+        Scale one = Scale.of(1);
+        assertNull(() -> M3Model.load(null), "directory");
+        assertNull(() -> M3Model.load(Path.of("x"), null), "options");
+        assertNull(() -> M3Model.random(null, 1, LoadOptions.defaults()), "shape");
+        assertNull(() -> model.encode(null), "image");
+        assertNull(() -> model.ask(null, "What?", one), "image");
+        assertNull(() -> model.ask(picture(), null, one), "question");
+        assertNull(() -> model.ask(picture(), "What?", null), "scale");
+        assertNull(() -> model.generate((EncodedImage) null, "What?", some, p -> {}), "image");
+        assertNull(() -> model.generate(image, null, some, p -> {}), "question");
+        assertNull(() -> model.generate(image, "What?", null, p -> {}), "options");
+        assertNull(() -> model.generate(image, "What?", some, null), "onText");
+        assertNull(() -> model.generateIds(null, PROMPT, some), "images");
+        assertNull(() -> model.generateIds(List.of(image), null, some), "ids");
+        assertNull(() -> model.generateIds(List.of(image), PROMPT, null), "options");
+        assertNull(() -> model.start(List.of(), PROMPT, some, null), "stopStrings");
+        assertNull(() -> model.logits((EncodedImage) null, PROMPT, one), "image");
+        assertNull(() -> model.logits(image, PROMPT, null), "scale");
+        assertNull(() -> model.tokenizer().encode(null), "text");
+        assertNull(() -> model.tokenizer().encodeWithImages(null), "prompt");
+        assertNull(() -> model.tokenizer().decode(null, true), "ids");
+    }
+
+    private static void assertNull(Runnable call, String argument) {
+        assertThatThrownBy(call::run)
+                .isInstanceOf(NullPointerException.class)
+                .hasMessage(argument + ": expected a value, found null");
     }
 
     @Example

@@ -143,6 +143,23 @@ class ModelFilesTest {
         refused(directory, LoadOptions.defaults(), "vision tower (unnamed) was not found");
     }
 
+    @Test
+    void aTowerInsideWhoseSizesAreUnknownIsNotCalledMissing() throws IOException {
+        Path directory = TestCheckpoint.link("llava-m3", temporary, "a/model");
+        TestCheckpoint.edit(
+                directory,
+                c -> {
+                    c.remove("vision_config");
+                    c.put("mm_vision_tower", "openai/no-such-tower");
+                });
+        refused(
+                directory,
+                LoadOptions.defaults(),
+                "the weights of its vision tower are inside, but not its sizes",
+                "vision_config",
+                directory.resolveSibling("no-such-tower").toString());
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"/", "", ".", "..", "\u0000", "a\u0000b", "//", "../../../../.."})
     void aTowerNameThatLeadsNowhereIsRefused(String name) throws IOException {

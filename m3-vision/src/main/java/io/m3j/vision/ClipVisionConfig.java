@@ -55,6 +55,10 @@ public record ClipVisionConfig(
      * @return the sizes
      */
     public static ClipVisionConfig of(ConfigJson json) {
+        return json.checked(() -> read(json));
+    }
+
+    private static ClipVisionConfig read(ConfigJson json) {
         if (json.integer("num_channels", 3) != 3) {
             throw json.wrong("num_channels", "3");
         }

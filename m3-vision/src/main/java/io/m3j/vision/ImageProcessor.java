@@ -1,8 +1,5 @@
 package io.m3j.vision;
 
-import io.m3j.core.M3Exception;
-import java.util.List;
-
 /**
  * From a picture of any size to the pixels of a vision tower, bit for bit as transformers' {@code
  * CLIPImageProcessor} and LLaVA's {@code process_images} make them with Pillow.
@@ -82,36 +79,13 @@ public final class ImageProcessor {
      * @return float32 [3, size, size]: the red plane, the green, the blue
      */
     public float[] pixels(M3Image image) {
-        return pixels(List.of(image));
-    }
-
-    /**
-     * The input of the tower for a batch.
-     *
-     * @param images any sizes
-     * @return float32 [images, 3, size, size]
-     * @throws M3Exception if the batch does not fit into one array
-     */
-    public float[] pixels(List<M3Image> images) {
         int plane = config.imageSize() * config.imageSize();
-        if (images.size() > (Integer.MAX_VALUE - 8) / (3L * plane)) {
-            throw new M3Exception(
-                    "images: "
-                            + images.size()
-                            + " pictures of 3×"
-                            + config.imageSize()
-                            + "² pixels do not fit into one array; use smaller batches");
-        }
-        float[] pixels = new float[images.size() * 3 * plane];
-        int offset = 0;
-        for (M3Image image : images) {
-            byte[] rgb = resized(image);
-            for (int channel = 0; channel < 3; channel++) {
-                float[] values = normalized[channel];
-                for (int i = 0; i < plane; i++) {
-                    pixels[offset + i] = values[rgb[3 * i + channel] & 0xff];
-                }
-                offset += plane;
+        float[] pixels = new float[3 * plane];
+        byte[] rgb = resized(image);
+        for (int channel = 0; channel < 3; channel++) {
+            float[] values = normalized[channel];
+            for (int i = 0; i < plane; i++) {
+                pixels[channel * plane + i] = values[rgb[3 * i + channel] & 0xff];
             }
         }
         return pixels;

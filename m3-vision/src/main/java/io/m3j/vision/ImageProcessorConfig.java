@@ -99,9 +99,9 @@ public record ImageProcessorConfig(
     }
 
     /**
-     * Reads {@code preprocessor_config.json} of a checkpoint. The file knows nothing of padding:
-     * whether LLaVA's {@code image_aspect_ratio} asks for it stands in {@code config.json}, so see
-     * {@link #withFraming}.
+     * Reads {@code preprocessor_config.json} of a checkpoint. It is framed {@link Framing#PAD} only
+     * if the file has a true {@code do_pad}; most know nothing of padding, and LLaVA's {@code
+     * image_aspect_ratio} stands in {@code config.json}, so see {@link #withFraming}.
      *
      * @param directory of the checkpoint
      * @return what the file says; {@link #clip()} framed {@link Framing#SQUARE} if there is none

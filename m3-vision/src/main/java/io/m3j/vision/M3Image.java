@@ -1,5 +1,7 @@
 package io.m3j.vision;
 
+import static io.m3j.core.Arguments.required;
+
 import io.m3j.core.M3Exception;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -55,7 +57,8 @@ public final class M3Image {
      * @throws M3Exception as {@link #of(Path)}
      */
     public static M3Image of(Path file, ImageReading reading) {
-        String name = "image " + file;
+        String name = "image " + required(file, "file");
+        required(reading, "reading");
         if (Files.isDirectory(file)) {
             throw new M3Exception(name + ": a picture's file expected, found a directory");
         }
@@ -93,7 +96,8 @@ public final class M3Image {
      * @throws M3Exception as {@link #of(byte[])}
      */
     public static M3Image of(byte[] encoded, ImageReading reading) {
-        String name = "image of " + encoded.length + " bytes";
+        required(reading, "reading");
+        String name = "image of " + required(encoded, "encoded").length + " bytes";
         requireBytes(name, encoded.length, reading);
         return PictureDecoder.decode(encoded.clone(), name, reading);
     }
@@ -119,6 +123,8 @@ public final class M3Image {
      * @throws M3Exception as {@link #of(InputStream)}
      */
     public static M3Image of(InputStream stream, ImageReading reading) {
+        required(stream, "stream");
+        required(reading, "reading");
         String name = "image from a stream";
         try {
             return of(stream, name, reading);
@@ -149,6 +155,8 @@ public final class M3Image {
      * @throws M3Exception as {@link #of(BufferedImage)}
      */
     public static M3Image of(BufferedImage image, ImageReading reading) {
+        required(image, "image");
+        required(reading, "reading");
         String name = "image in memory";
         return PictureDecoder.guarded(
                 name,
@@ -169,7 +177,7 @@ public final class M3Image {
      */
     public static M3Image ofRgb(int width, int height, byte[] rgb) {
         requireSize("image", width, height, ImageReading.MOST_PIXELS);
-        if (rgb.length != 3 * width * height) {
+        if (required(rgb, "rgb").length != 3 * width * height) {
             throw new M3Exception(
                     "image: " + width + "×" + height + "×3 bytes expected, found " + rgb.length);
         }

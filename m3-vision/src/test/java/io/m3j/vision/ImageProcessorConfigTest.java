@@ -69,6 +69,13 @@ class ImageProcessorConfigTest {
         assertThat(read("{}").imageSize()).isEqualTo(224);
     }
 
+    @Test
+    void paddingThatTheFileAsksForIsTheFraming() {
+        assertThat(read("{'do_pad':true}").framing()).isEqualTo(Framing.PAD);
+        assertThat(read("{'do_pad':false}").framing()).isEqualTo(Framing.SQUARE);
+        assertThat(read("{'do_pad':null}").framing()).isEqualTo(Framing.SQUARE);
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',

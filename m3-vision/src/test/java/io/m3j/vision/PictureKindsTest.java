@@ -1,6 +1,7 @@
 package io.m3j.vision;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.awt.Point;
 import java.awt.color.ColorSpace;
@@ -13,12 +14,14 @@ import java.awt.image.Raster;
 import java.awt.image.WritableRaster;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -217,5 +220,22 @@ class PictureKindsTest {
                 Raster.createWritableRaster(model.createCompatibleSampleModel(1, 1), new Point());
         raster.setPixel(0, 0, samples);
         return M3Image.of(new BufferedImage(model, raster, false, null)).rgb();
+    }
+
+    @Test
+    void anArgumentThatIsNullIsNamed() {
+        ImageReading reading = ImageReading.defaults();
+        assertNull(() -> M3Image.of((Path) null), "file");
+        assertNull(() -> M3Image.of(Path.of("x"), null), "reading");
+        assertNull(() -> M3Image.of((byte[]) null), "encoded");
+        assertNull(() -> M3Image.of((InputStream) null, reading), "stream");
+        assertNull(() -> M3Image.of((BufferedImage) null), "image");
+        assertNull(() -> M3Image.ofRgb(1, 1, null), "rgb");
+    }
+
+    private static void assertNull(ThrowingCallable call, String argument) {
+        assertThatThrownBy(call)
+                .isInstanceOf(NullPointerException.class)
+                .hasMessage(argument + ": expected a value, found null");
     }
 }

@@ -9,7 +9,6 @@ import io.m3j.core.golden.GoldenTensors;
 import io.m3j.vision.ImageProcessorConfig.Framing;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
@@ -114,17 +113,6 @@ class PreprocessingGoldenTest {
     @Test
     void theBarsHaveTheMeanColourRoundedDown() {
         assertThat(ImageProcessorConfig.clip().padColour()).isEqualTo(new RgbColour(122, 116, 104));
-    }
-
-    @Test
-    void aBatchIsItsPicturesOneAfterTheOther() {
-        ImageProcessor processor = new ImageProcessor(ImageProcessorConfig.clip());
-        M3Image tiny = M3Image.of(Golden.image("tiny_3x5.png"));
-        M3Image wide = M3Image.of(Golden.image("wide_900x40.png"));
-        float[] batch = processor.pixels(List.of(tiny, wide));
-        int one = 3 * SIZE * SIZE;
-        assertThat(Arrays.copyOfRange(batch, 0, one)).isEqualTo(processor.pixels(tiny));
-        assertThat(Arrays.copyOfRange(batch, one, 2 * one)).isEqualTo(processor.pixels(wide));
     }
 
     private static byte[] sampledLevels(byte[] levels) {

@@ -15,7 +15,8 @@ import java.util.Set;
  * splits a UTF-8 character or shows part of a stop string.
  *
  * <p>Holds a KV cache: the caller closes it. {@link #cancel} and {@link #close} may come from any
- * thread; everything else from one at a time.
+ * thread; everything else from one at a time. Interrupting the thread that asks for a piece ends the
+ * answer as {@link FinishReason#CANCELLED}, and leaves the interrupt set.
  */
 public final class Generation implements Iterator<String>, AutoCloseable {
 

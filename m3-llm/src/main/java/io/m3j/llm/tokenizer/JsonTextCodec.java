@@ -1,6 +1,7 @@
 package io.m3j.llm.tokenizer;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import io.m3j.core.Lifetime;
 import io.m3j.core.M3Exception;
 import io.m3j.core.torch.NativeLibraries;
 import java.io.ByteArrayInputStream;
@@ -14,7 +15,7 @@ import java.util.Map;
 
 /**
  * A {@code tokenizer.json}, run by Hugging Face's own library through DJL. Holds native memory until
- * it is closed; an {@link IllegalStateException} afterwards.
+ * it is closed; an {@link IllegalStateException} afterwards. Safe for use by several threads.
  *
  * <p>BOS and EOS are put where {@code tokenizer_config.json} says so in as many words, else where
  * the post-processor of the file puts them.
@@ -31,7 +32,7 @@ public final class JsonTextCodec implements TextCodec {
     private final JsonVocabulary vocabulary;
     private final TokenizerSettings settings;
     private final SpecialIds specialIds;
-    private volatile boolean closed;
+    private final Lifetime lifetime = new Lifetime("the tokenizer");
 
     private JsonTextCodec(
             HuggingFaceTokenizer tokenizer, JsonVocabulary vocabulary, TokenizerSettings settings) {
@@ -111,9 +112,8 @@ public final class JsonTextCodec implements TextCodec {
     }
 
     private long[] ids(String text, boolean addSpecialTokens) {
-        checkOpen();
         String repaired = Utf8.withoutLoneSurrogates(text);
-        return tokenizer.encode(repaired, addSpecialTokens, false).getIds();
+        return lifetime.during(() -> tokenizer.encode(repaired, addSpecialTokens, false).getIds());
     }
 
     @Override
@@ -121,19 +121,13 @@ public final class JsonTextCodec implements TextCodec {
         for (long id : ids) {
             require(id);
         }
-        checkOpen();
-        return ids.length == 0 ? "" : tokenizer.decode(ids, skipSpecialTokens);
+        return lifetime.during(
+                () -> ids.length == 0 ? "" : tokenizer.decode(ids, skipSpecialTokens));
     }
 
     @Override
     public boolean contains(long id) {
         return vocabulary.contains(id);
-    }
-
-    private void checkOpen() {
-        if (closed) {
-            throw new IllegalStateException("the tokenizer is closed");
-        }
     }
 
     @Override
@@ -200,10 +194,10 @@ public final class JsonTextCodec implements TextCodec {
         return specialIds;
     }
 
+    /** Waits for the calls that run, then frees the native memory. */
     @Override
     public void close() {
-        if (!closed) {
-            closed = true;
+        if (lifetime.close()) {
             tokenizer.close();
         }
     }

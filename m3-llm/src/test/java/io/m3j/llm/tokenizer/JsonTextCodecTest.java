@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
 import io.m3j.llm.M3Tokenizer;
+import io.m3j.llm.UntilTurnedAway;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +16,7 @@ import java.util.Random;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -274,6 +276,28 @@ class JsonTextCodecTest {
             for (int i = 0; i < 200; i++) {
                 check(codec, random.ints(random.nextInt(12), 10, 15).asLongStream().toArray());
             }
+        }
+    }
+
+    /** Closing frees native memory: it has to wait for the calls that read it. */
+    @Test
+    @Timeout(60)
+    void closingUnderRunningCallsTurnsThemAway() throws Exception {
+        String text = "what is on the mat ".repeat(1500);
+        for (int round = 0; round < 6; round++) {
+            M3Tokenizer tokenizer = M3Tokenizer.load(directory);
+            long[] ids = tokenizer.encode(text);
+            List<Runnable> calls =
+                    List.of(
+                            () -> tokenizer.encode(text),
+                            () -> tokenizer.encodeWithImages(text + "<image>" + text),
+                            () -> tokenizer.decode(ids, true),
+                            () -> {
+                                StreamingDecoder decoder = tokenizer.streamingDecoder();
+                                LongStream.of(ids).forEach(decoder::accept);
+                                decoder.flush();
+                            });
+            UntilTurnedAway.close(calls, 15L * round, tokenizer::close);
         }
     }
 

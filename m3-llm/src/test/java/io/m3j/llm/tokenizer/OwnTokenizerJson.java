@@ -5,6 +5,9 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.llm.tokenizer.SentencePieceModel.Piece;
 import io.m3j.llm.tokenizer.SentencePieceModel.Type;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -15,14 +18,26 @@ import java.util.Map;
  * The own tokenizer as a {@code tokenizer.json}, converted as transformers does it
  * (convert_slow_tokenizer.py, LlamaConverter in legacy behaviour).
  */
-final class OwnTokenizerJson {
+public final class OwnTokenizerJson {
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private OwnTokenizerJson() {}
 
+    /**
+     * @param model a {@code tokenizer.model} to convert
+     * @param directory where the {@code tokenizer.json} is put
+     */
+    public static void convert(Path model, Path directory) throws IOException {
+        String json = tree(SentencePieceReader.read(model).pieces()).toString();
+        Files.writeString(directory.resolve("tokenizer.json"), json);
+    }
+
     static ObjectNode tree() {
-        List<Piece> pieces = OwnTokenizer.model().pieces();
+        return tree(OwnTokenizer.model().pieces());
+    }
+
+    private static ObjectNode tree(List<Piece> pieces) {
         ObjectNode root = JSON.createObjectNode();
         root.put("version", "1.0");
         ArrayNode added = root.putArray("added_tokens");
@@ -72,7 +87,7 @@ final class OwnTokenizerJson {
     private static ObjectNode read(String singleQuoted) {
         try {
             return (ObjectNode) JSON.readTree(singleQuoted.replace('\'', '"'));
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }
     }
