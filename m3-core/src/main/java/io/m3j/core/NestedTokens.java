@@ -19,7 +19,6 @@ public final class NestedTokens implements AutoCloseable {
     private final Ladder ladder;
     private final Pooling pooling;
     private final int tiles;
-    private final int hiddenSize;
     private final Map<Scale, NDArray> byScale = new HashMap<>();
 
     /**
@@ -45,7 +44,6 @@ public final class NestedTokens implements AutoCloseable {
         this.ladder = ladder;
         this.pooling = pooling;
         this.tiles = Math.toIntExact(grid.getShape().get(0));
-        this.hiddenSize = Math.toIntExact(grid.getShape().get(2));
         this.manager = kernels.newManager();
         grid.attach(manager);
         byScale.put(ladder.finest(), grid);
@@ -67,10 +65,11 @@ public final class NestedTokens implements AutoCloseable {
     }
 
     /**
-     * @return elements of one token
+     * @param others the kernels of a model
+     * @return whether these tokens were made with them, and so live no longer than they
      */
-    public int hiddenSize() {
-        return hiddenSize;
+    public boolean madeWith(Kernels others) {
+        return kernels == others;
     }
 
     /**

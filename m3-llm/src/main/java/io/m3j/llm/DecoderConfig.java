@@ -64,7 +64,7 @@ public record DecoderConfig(
 
     /**
      * @param json a {@code text_config}, or the config.json of the original layout; what it leaves
-     *     out has the defaults of Hugging Face's LlamaConfig
+     *     out has the defaults of Hugging Face's LlamaConfig, or MistralConfig
      * @param tiedFallback whether the head is tied if the object does not say
      * @return the sizes
      */
@@ -81,8 +81,9 @@ public record DecoderConfig(
         if (!json.has("head_dim") && hiddenSize % heads != 0) {
             throw json.wrong("num_attention_heads", "a divisor of hidden_size " + hiddenSize);
         }
-        // Beyond the window a sliding-window decoder forgets; within it, it is a plain one.
-        int positions = json.positive("max_position_embeddings", 2048);
+        // A file leaves out what equals the defaults of its own kind: MistralConfig's differ.
+        boolean mistral = json.text("model_type").orElse("").contains("mistral");
+        int positions = json.positive("max_position_embeddings", mistral ? 131_072 : 2048);
         ConfigJson rope =
                 json.has("rope_parameters")
                         ? json.object("rope_parameters")
@@ -91,19 +92,25 @@ public record DecoderConfig(
         int reach = scaling.reach(positions);
         return new DecoderConfig(
                 hiddenSize,
-                json.positive("intermediate_size", 11008),
+                json.positive("intermediate_size", mistral ? 14336 : 11008),
                 json.positive("num_hidden_layers", 32),
                 heads,
-                json.positive("num_key_value_heads", heads),
+                json.positive("num_key_value_heads", mistral ? 8 : heads),
                 json.positive("head_dim", hiddenSize / heads),
                 json.positive("vocab_size", 32000),
-                Math.min(reach, json.positive("sliding_window", reach)),
+                Math.min(reach, window(json, mistral, reach)),
                 json.number("rms_norm_eps", 1e-6),
                 rope.number("rope_theta", json.number("rope_theta", 10_000)),
                 scaling,
                 json.flag("tie_word_embeddings", tiedFallback),
                 json.flag("attention_bias", false),
                 json.flag("mlp_bias", false));
+    }
+
+    /** Beyond the window a sliding-window decoder forgets; within it, it is a plain one. */
+    private static int window(ConfigJson json, boolean mistral, int reach) {
+        boolean unsaid = json.raw("sliding_window").isMissingNode();
+        return mistral && unsaid ? 4096 : json.positive("sliding_window", reach);
     }
 
     /**

@@ -83,13 +83,10 @@ final class Fusion {
         }
         long positions = (long) ids.length - slots;
         for (EncodedImage image : images) {
-            if (image.hiddenSize() != decoder.config().hiddenSize()) {
+            if (!image.madeWith(kernels)) {
                 throw new M3Exception(
-                        "image: expected tokens of the decoder's hidden size "
-                                + decoder.config().hiddenSize()
-                                + ", found "
-                                + image.hiddenSize()
-                                + "; encode it with the model that is asked");
+                        "image: it was encoded by another model, with which it ends; encode it with"
+                                + " the model that is asked");
             }
             positions += image.tokenCount(scale);
         }

@@ -33,6 +33,7 @@ import java.util.regex.Pattern;
  * @param visionHiddenState which state of the tower is read, −2 in LLaVA
  * @param projectorLayers linear layers of the projector
  * @param projectorActivation between them
+ * @param projectorBias whether they have biases
  * @param imageToken id of the image token in Hugging Face's layout; −200 in the original one
  * @param pad whether pictures are padded to a square; if not, the size in preprocessor_config.json says
  *     whether they are cropped or stretched
@@ -51,6 +52,7 @@ public record M3Config(
         int visionHiddenState,
         int projectorLayers,
         Activation projectorActivation,
+        boolean projectorBias,
         long imageToken,
         boolean pad,
         boolean imageStartEnd,
@@ -146,6 +148,7 @@ public record M3Config(
                 json.integer("mm_vision_select_layer", -2),
                 projectorLayers(json),
                 Activation.GELU,
+                true,
                 M3Tokenizer.IMAGE_ID,
                 pad(json, directory, false),
                 json.flag("mm_use_im_start_end", false),
@@ -192,6 +195,7 @@ public record M3Config(
                         () ->
                                 Activation.ofHuggingFace(
                                         json.text("projector_hidden_act").orElse("gelu"))),
+                json.flag("multimodal_projector_bias", true),
                 json.integer("image_token_index", json.integer("image_token_id", 32000)),
                 // LLaVA-1.5 was trained on padded squares; the layout's older files do not say so.
                 pad(json, directory, true),

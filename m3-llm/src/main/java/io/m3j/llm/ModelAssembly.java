@@ -118,7 +118,7 @@ final class ModelAssembly {
                         vision.hiddenSize(),
                         config.decoder().hiddenSize(),
                         config.projectorLayers(),
-                        true,
+                        config.projectorBias(),
                         config.projectorActivation());
         Ladder ladder = config.ladder(vision.gridSide());
         encoder =

@@ -100,6 +100,7 @@ public enum ModelShape {
                 -2,
                 2,
                 Activation.GELU,
+                true,
                 M3Tokenizer.IMAGE_ID,
                 true,
                 false,

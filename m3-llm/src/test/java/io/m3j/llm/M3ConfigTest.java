@@ -177,6 +177,33 @@ class M3ConfigTest {
         return edited("llava-m3", change);
     }
 
+    /** transformers leaves out of a file what equals the defaults of the decoder's kind. */
+    @Test
+    void whatIsLeftOutHasTheDefaultsOfTheDecodersKind() throws IOException {
+        Path directory =
+                edited(
+                        "llava-hf",
+                        config ->
+                                config.putObject("text_config")
+                                        .put("model_type", "mistral")
+                                        .put("vocab_size", 32064));
+        DecoderConfig mistral = M3Config.read(directory).decoder();
+        assertThat(mistral.keyValueHeads()).isEqualTo(8);
+        assertThat(mistral.intermediateSize()).isEqualTo(14336);
+        assertThat(mistral.maximumPositions()).as("its window").isEqualTo(4096);
+        Path whole =
+                edited(
+                        "llava-hf",
+                        config ->
+                                config.putObject("text_config")
+                                        .put("model_type", "mistral")
+                                        .putNull("sliding_window"));
+        assertThat(M3Config.read(whole).decoder().maximumPositions()).isEqualTo(131_072);
+        Path llama = edited("llava-hf", config -> config.putObject("text_config"));
+        assertThat(M3Config.read(llama).decoder().keyValueHeads()).isEqualTo(32);
+        assertThat(M3Config.read(llama).decoder().intermediateSize()).isEqualTo(11008);
+    }
+
     private Path edited(String checkpoint, Consumer<ObjectNode> change) throws IOException {
         Path directory = TestCheckpoint.link(checkpoint, temporary, "copy" + copies++);
         TestCheckpoint.edit(directory, change);

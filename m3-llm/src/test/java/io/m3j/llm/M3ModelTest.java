@@ -3,19 +3,16 @@ package io.m3j.llm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.golden.GoldenTensors;
-import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Precision;
 import io.m3j.llm.generate.FinishReason;
 import io.m3j.llm.generate.Generation;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.vision.EncodedImage;
-import io.m3j.vision.EncodedImages;
 import io.m3j.vision.M3Image;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -242,12 +239,12 @@ class M3ModelTest {
 
     @Example
     void anImageOfAnotherModelIsRefused() {
-        try (Kernels kernels = Kernels.load(Device.cpu());
-                EncodedImage narrow = EncodedImages.ofHiddenSize(kernels, 80)) {
+        // Of the same shape, so that nothing else would tell.
+        try (M3Model other = M3Model.load(Golden.checkpoint("llava-hf"));
+                EncodedImage foreign = other.encode(picture())) {
             assertRefused(
-                    () -> model.logits(narrow, PROMPT, Scale.of(1)),
-                    "hidden size 96",
-                    "found 80",
+                    () -> model.logits(foreign, PROMPT, Scale.of(1)),
+                    "encoded by another model",
                     "encode it with the model");
         }
     }

@@ -5,6 +5,7 @@ import io.m3j.core.Ladder;
 import io.m3j.core.Lifetime;
 import io.m3j.core.NestedTokens;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.Kernels;
 import java.time.Duration;
 import java.util.function.Supplier;
 
@@ -59,10 +60,11 @@ public final class EncodedImage implements AutoCloseable {
     }
 
     /**
-     * @return elements of one token: the hidden size of the decoder that it is made for
+     * @param kernels of a model
+     * @return whether that model encoded this picture; it ends with that model
      */
-    public int hiddenSize() {
-        return tokens.hiddenSize();
+    public boolean madeWith(Kernels kernels) {
+        return tokens.madeWith(kernels);
     }
 
     /**
