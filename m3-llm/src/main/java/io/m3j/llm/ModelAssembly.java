@@ -5,6 +5,7 @@ import io.m3j.core.Ladder;
 import io.m3j.core.M3Exception;
 import io.m3j.core.nn.Weights;
 import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.core.weights.NameMap;
 import io.m3j.vision.ClipVisionConfig;
@@ -74,7 +75,8 @@ final class ModelAssembly {
                             && names.keySet().stream().anyMatch(n -> n.startsWith("vision_tower."));
             if (towerInside) {
                 total = names.size();
-                build(weights(checkpoint, names, false), weights(checkpoint, names, true));
+                Weights eyes = ofEyes(checkpoint, names);
+                build(ofDecoder(checkpoint, names), eyes, eyes);
                 return;
             }
             Path towerDirectory = locator.directory().orElseThrow(locator::missing);
@@ -82,8 +84,9 @@ final class ModelAssembly {
                 Map<String, String> towerNames = names(towerCheckpoint);
                 total = names.size() + towerNames.size();
                 build(
-                        weights(checkpoint, names, false),
-                        weights(towerCheckpoint, towerNames, true));
+                        ofDecoder(checkpoint, names),
+                        ofEyes(checkpoint, names),
+                        ofEyes(towerCheckpoint, towerNames));
             }
         }
     }
@@ -96,25 +99,43 @@ final class ModelAssembly {
         return map.theirsByOurs();
     }
 
-    private Weights weights(Checkpoint checkpoint, Map<String, String> names, boolean packing) {
+    /** The decoder's weights are most of a model: those in bfloat16 stay where they lie. */
+    private Weights ofDecoder(Checkpoint checkpoint, Map<String, String> names) {
+        return weights(checkpoint, names, options.precision(), false);
+    }
+
+    /**
+     * Tower and projector always read many rows at once, where packed weights are faster, and int4 is
+     * slower and worse than int8; they are small enough to be copied.
+     */
+    private Weights ofEyes(Checkpoint checkpoint, Map<String, String> names) {
+        Precision chosen = options.precision();
+        return weights(checkpoint, names, chosen == Precision.INT4 ? Precision.INT8 : chosen, true);
+    }
+
+    private Weights weights(
+            Checkpoint checkpoint,
+            Map<String, String> names,
+            Precision precision,
+            boolean packing) {
         return new Weights(
                 kernels,
                 manager,
                 checkpoint,
                 names,
-                options.precision(),
+                precision,
                 packing,
                 options.mapped(),
                 () -> options.progress().loaded(++loaded, total));
     }
 
-    private void build(Weights weights, Weights towerWeights) {
+    private void build(Weights decoderWeights, Weights projectorWeights, Weights towerWeights) {
         ClipVisionConfig vision = locator.config();
         int hiddenState = config.visionHiddenState();
         ClipVisionTower tower = ClipVisionTower.load(towerWeights, vision, hiddenState);
         Projector projector =
                 Projector.load(
-                        weights,
+                        projectorWeights,
                         vision.hiddenSize(),
                         config.decoder().hiddenSize(),
                         config.projectorLayers(),
@@ -130,7 +151,7 @@ final class ModelAssembly {
                         projector,
                         ladder,
                         options.pooling());
-        decoder = new Decoder(weights, manager, config.decoder());
+        decoder = new Decoder(decoderWeights, manager, config.decoder());
         // Layers of the tower behind the state that is read are not loaded: the bar ends here.
         options.progress().loaded(total, total);
     }
