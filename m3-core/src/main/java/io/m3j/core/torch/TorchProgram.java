@@ -77,6 +77,7 @@ final class TorchProgram implements AutoCloseable {
 
     private static Engine engine() {
         NativeLibraries.keepOffline();
+        NativeMemory.keepFreed();
         try {
             return Engine.getEngine("PyTorch");
         } catch (EngineException e) {
