@@ -7,6 +7,7 @@ import io.m3j.core.nn.Weights;
 import io.m3j.core.torch.DecoderKernels;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Linear;
+import io.m3j.core.torch.MatrixShape;
 import io.m3j.core.torch.Precision;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,7 +27,7 @@ import java.util.List;
 final class Decoder {
 
     /** One layer: what the two kernels take, in their order. */
-    private record Layer(List<NDArray> attention, List<NDArray> mlp) {}
+    private record Layer(Linear.Form form, List<NDArray> attention, List<NDArray> mlp) {}
 
     /**
      * New rows of one sequence.
@@ -45,6 +46,7 @@ final class Decoder {
     private final List<Layer> layers;
     private final List<NDArray> head; // norm [D], then the operands of the head [V, D]
     private final Linear.Form form;
+    private final Linear.Form headForm;
     private final boolean fused;
 
     /**
@@ -53,10 +55,6 @@ final class Decoder {
      * @param config the sizes
      */
     Decoder(Weights weights, NDManager manager, DecoderConfig config) {
-        this(config, manager, fitting(weights, config));
-    }
-
-    private Decoder(DecoderConfig config, NDManager manager, Weights weights) {
         this.kernels = weights.kernels();
         this.decoderKernels = new DecoderKernels(kernels);
         this.config = config;
@@ -67,22 +65,50 @@ final class Decoder {
         String table = "decoder.embed_tokens";
         this.embeddings = weights.get(table + ".weight", vocabulary, width);
         this.layers = new ArrayList<>();
+        Weights inLayers = weights.fitting(linearLayers(config));
         for (int i = 0; i < config.layers(); i++) {
-            layers.add(layer(weights, "decoder.layers." + i + "."));
+            layers.add(layer(inLayers, "decoder.layers." + i + "."));
         }
         // A head of its own in the file counts for nothing where the config ties it: transformers
-        // ties last.
-        String headName = config.tiedHead() ? table : "decoder.lm_head";
-        Linear out = weights.linear(headName, vocabulary, width, false);
+        // ties last. But the levels of a tied head are a tensor of their own.
+        MatrixShape shape = headOf(config);
+        boolean own = !config.tiedHead() || weights.hasLevels(shape.name());
+        String headName = own ? shape.name() : table;
+        Weights inHead = weights.fitting(List.of(shape));
+        Linear out = inHead.linear(headName, vocabulary, width, false);
         NDArray norm = weights.get("decoder.norm.weight", width);
         this.head = Linear.operands(List.of(norm), List.of(out));
-        this.form = out.form();
-        this.fused = weights.fuses();
+        this.headForm = out.form();
+        this.form = layers.get(0).form();
+        this.fused = inLayers.packs();
     }
 
-    private static Weights fitting(Weights weights, DecoderConfig config) {
+    /**
+     * @param config the decoder's sizes
+     * @return the linear layers of the first of its layers, by whose sizes all others go
+     */
+    static List<MatrixShape> linearLayers(DecoderConfig config) {
+        long width = config.hiddenSize();
+        long inner = config.intermediateSize();
         long queries = (long) config.heads() * config.headSize();
-        return weights.fitting(config.hiddenSize(), queries, config.intermediateSize());
+        long keys = (long) config.keyValueHeads() * config.headSize();
+        String layer = "decoder.layers.0.";
+        return List.of(
+                new MatrixShape(layer + "self_attn.q_proj", queries, width),
+                new MatrixShape(layer + "self_attn.k_proj", keys, width),
+                new MatrixShape(layer + "self_attn.v_proj", keys, width),
+                new MatrixShape(layer + "self_attn.o_proj", width, queries),
+                new MatrixShape(layer + "mlp.gate_proj", inner, width),
+                new MatrixShape(layer + "mlp.up_proj", inner, width),
+                new MatrixShape(layer + "mlp.down_proj", width, inner));
+    }
+
+    /**
+     * @param config the decoder's sizes
+     * @return the size of the output head, which has a form of its own
+     */
+    static MatrixShape headOf(DecoderConfig config) {
+        return new MatrixShape("decoder.lm_head", config.vocabularySize(), config.hiddenSize());
     }
 
     private Layer layer(Weights weights, String prefix) {
@@ -111,6 +137,7 @@ final class Decoder {
         NDArray before = weights.get(prefix + "input_layernorm.weight", width);
         NDArray between = weights.get(prefix + "post_attention_layernorm.weight", width);
         return new Layer(
+                attention.get(0).form(),
                 Linear.operands(List.of(before), attention),
                 Linear.operands(List.of(between), feedForward));
     }
@@ -186,7 +213,7 @@ final class Decoder {
             boolean all = !lastOnly || spans.size() == x.getShape().get(0);
             long[] wanted = all ? new long[0] : lastRows(lengths);
             return decoderKernels.logits(
-                    owner, x, head, form, wanted, config.rmsNormEpsilon()); //   [rows, V]
+                    owner, x, head, headForm, wanted, config.rmsNormEpsilon()); //   [rows, V]
         }
     }
 

@@ -7,10 +7,11 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * How a model is loaded. Without any setting: float32 on the CPU, everything else as the checkpoint
- * says.
+ * How a model is loaded. Without any setting: on the CPU, everything else as the checkpoint says.
  *
- * @param precision the type to compute in
+ * @param precision the type to compute in; empty means chosen by checkpoint and processor: the own
+ *     one of a quantised checkpoint; float32 for weights stored so, for small models ({@link
+ *     PrecisionChoice#SMALL}) and on processors without bfloat16; else bfloat16
  * @param device where to compute
  * @param visionTower directory of the tower, for a checkpoint that only names it
  * @param tokenizer directory of the tokenizer's files, if they are not beside the weights
@@ -23,7 +24,7 @@ import java.util.Optional;
  * @param progress told how loading goes
  */
 public record LoadOptions(
-        Precision precision,
+        Optional<Precision> precision,
         Device device,
         Optional<Path> visionTower,
         Optional<Path> tokenizer,
@@ -68,7 +69,7 @@ public record LoadOptions(
     /** Sets what differs from the defaults. */
     public static final class Builder {
 
-        private Precision precision = Precision.FLOAT32;
+        private Optional<Precision> precision = Optional.empty();
         private Device device = Device.cpu();
         private Optional<Path> visionTower = Optional.empty();
         private Optional<Path> tokenizer = Optional.empty();
@@ -85,7 +86,7 @@ public record LoadOptions(
          * @return this
          */
         public Builder precision(Precision value) {
-            precision = value;
+            precision = Optional.of(value);
             return this;
         }
 

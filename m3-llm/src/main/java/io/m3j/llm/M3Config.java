@@ -40,6 +40,7 @@ import java.util.regex.Pattern;
  * @param imageStartEnd whether image slots stand between {@code <im_start>} and {@code <im_end>}
  * @param scales of {@code matryoshka_vis_token_scale}; empty if the config has none
  * @param endOfSequence ids that end an answer
+ * @param quantization how its weights were quantised by us; empty if they are plain
  * @param facts what bears on the choice of a prompt template, but for the chat template
  */
 public record M3Config(
@@ -58,6 +59,7 @@ public record M3Config(
         boolean imageStartEnd,
         List<Integer> scales,
         Set<Long> endOfSequence,
+        Optional<Quantization> quantization,
         CheckpointFacts facts) {
 
     private static final String SCALES = "matryoshka_vis_token_scale";
@@ -99,12 +101,6 @@ public record M3Config(
                     "model " + directory + ": config.json is missing; is this a checkpoint?");
         }
         ConfigJson json = ConfigJson.read(file);
-        if (json.has("quantization_config")) {
-            throw new M3Exception(
-                    file
-                            + ": quantization_config: expected plain weights (float32, float16 or"
-                            + " bfloat16), found weights quantised by another tool");
-        }
         Set<Long> end = endOfSequence(json, directory);
         return json.has("text_config")
                 ? huggingFace(directory, json, end)
@@ -154,6 +150,7 @@ public record M3Config(
                 json.flag("mm_use_im_start_end", false),
                 json.integers(SCALES),
                 end,
+                Quantization.of(json),
                 facts(directory, json));
     }
 
@@ -202,6 +199,7 @@ public record M3Config(
                 false,
                 json.integers(SCALES),
                 end,
+                Quantization.of(json),
                 facts(directory, json));
     }
 

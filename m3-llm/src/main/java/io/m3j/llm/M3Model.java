@@ -49,6 +49,7 @@ public final class M3Model implements AutoCloseable {
     private final NDManager manager;
     private final NestedVisionEncoder encoder;
     private final Decoder decoder;
+    private final PrecisionChoice precision;
     private final Fusion fusion;
     private final Lifetime lifetime;
     private M3Tokenizer tokenizer;
@@ -68,14 +69,16 @@ public final class M3Model implements AutoCloseable {
         }
         this.encoder = assembly.encoder();
         this.decoder = assembly.decoder();
+        this.precision = assembly.precision();
         this.fusion =
                 new Fusion(
-                        kernels, decoder, options.precision().activations(), config.imageToken());
+                        kernels, decoder, precision.precision().activations(), config.imageToken());
     }
 
     /**
      * Loads a LLaVA-1.5 checkpoint or an M3 fine-tune of one, in the authors' layout or in Hugging
-     * Face's, from safetensors or PyTorch files, in float32 on the CPU.
+     * Face's, from safetensors or PyTorch files, or what {@link QuantisedCheckpoint} made of one; on the
+     * CPU, in a precision that fits checkpoint and processor.
      *
      * @param directory with config.json and the weights
      * @return the model, to be closed by the caller
@@ -116,6 +119,13 @@ public final class M3Model implements AutoCloseable {
      */
     public M3Config config() {
         return config;
+    }
+
+    /**
+     * @return what it computes in, and why
+     */
+    public PrecisionChoice precision() {
+        return precision;
     }
 
     /**

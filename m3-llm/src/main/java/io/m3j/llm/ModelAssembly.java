@@ -6,8 +6,8 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.nn.Weights;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Precision;
+import io.m3j.core.torch.Processor;
 import io.m3j.core.weights.Checkpoint;
-import io.m3j.core.weights.NameMap;
 import io.m3j.vision.ClipVisionConfig;
 import io.m3j.vision.ClipVisionTower;
 import io.m3j.vision.ImageProcessor;
@@ -17,7 +17,6 @@ import io.m3j.vision.NestedVisionEncoder;
 import io.m3j.vision.Projector;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -39,6 +38,7 @@ final class ModelAssembly {
 
     private NestedVisionEncoder encoder;
     private Decoder decoder;
+    private PrecisionChoice precision;
 
     /**
      * @param config of the checkpoint
@@ -61,6 +61,37 @@ final class ModelAssembly {
      * @throws M3Exception if a file is missing, broken or at odds with the configuration
      */
     void assemble(Supplier<Checkpoint> source) {
+        requireSupported(config);
+        try (ModelTensors tensors = ModelTensors.open(source, locator)) {
+            if (!tensors.hasTower()) {
+                throw locator.missing();
+            }
+            precision =
+                    PrecisionChoice.of(
+                            options.precision(),
+                            PrecisionChoice.Facts.of(config, tensors),
+                            Processor.of(kernels.device()));
+            LOGGER.info(
+                    "{}: {}: {}",
+                    config.directory(),
+                    precision.precision().label(),
+                    precision.reason());
+            total = tensors.count();
+            Precision chosen = precision.precision();
+            Precision eyes = PartPrecision.ofEyes(chosen);
+            build(
+                    // Most of a model: those in bfloat16 stay where they lie.
+                    weights(tensors.main(), chosen, false),
+                    weights(tensors.main(), eyes, true),
+                    weights(tensors.tower(), eyes, true));
+        }
+    }
+
+    /**
+     * @param config of a model
+     * @throws M3Exception if it is of a family that cannot be run
+     */
+    static void requireSupported(M3Config config) {
         if (config.family() == M3Config.Family.LLAVA_NEXT) {
             throw new M3Exception(
                     "model "
@@ -68,62 +99,15 @@ final class ModelAssembly {
                             + ": this is a LLaVA-NeXT checkpoint; images at any resolution are not"
                             + " built yet. Expected LLaVA-1.5 or its M3 fine-tune");
         }
-        try (Checkpoint checkpoint = source.get()) {
-            Map<String, String> names = names(checkpoint);
-            boolean towerInside =
-                    options.visionTower().isEmpty()
-                            && names.keySet().stream().anyMatch(n -> n.startsWith("vision_tower."));
-            if (towerInside) {
-                total = names.size();
-                Weights eyes = ofEyes(checkpoint, names);
-                build(ofDecoder(checkpoint, names), eyes, eyes);
-                return;
-            }
-            Path towerDirectory = locator.directory().orElseThrow(locator::missing);
-            try (Checkpoint towerCheckpoint = Checkpoint.open(towerDirectory)) {
-                Map<String, String> towerNames = names(towerCheckpoint);
-                total = names.size() + towerNames.size();
-                build(
-                        ofDecoder(checkpoint, names),
-                        ofEyes(checkpoint, names),
-                        ofEyes(towerCheckpoint, towerNames));
-            }
-        }
     }
 
-    private static Map<String, String> names(Checkpoint checkpoint) {
-        NameMap map = NameMap.detect(checkpoint.names());
-        if (!map.unknown().isEmpty()) {
-            LOGGER.warn("{}: tensors without a use here: {}", checkpoint.path(), map.unknown());
-        }
-        return map.theirsByOurs();
-    }
-
-    /** The decoder's weights are most of a model: those in bfloat16 stay where they lie. */
-    private Weights ofDecoder(Checkpoint checkpoint, Map<String, String> names) {
-        return weights(checkpoint, names, options.precision(), false);
-    }
-
-    /**
-     * Tower and projector always read many rows at once, where packed weights are faster, and int4 is
-     * slower and worse than int8; they are small enough to be copied.
-     */
-    private Weights ofEyes(Checkpoint checkpoint, Map<String, String> names) {
-        Precision chosen = options.precision();
-        return weights(checkpoint, names, chosen == Precision.INT4 ? Precision.INT8 : chosen, true);
-    }
-
-    private Weights weights(
-            Checkpoint checkpoint,
-            Map<String, String> names,
-            Precision precision,
-            boolean packing) {
+    private Weights weights(ModelTensors.Source source, Precision chosen, boolean packing) {
         return new Weights(
                 kernels,
                 manager,
-                checkpoint,
-                names,
-                precision,
+                source.checkpoint(),
+                source.names().theirsByOurs(),
+                chosen,
                 packing,
                 options.mapped(),
                 () -> options.progress().loaded(++loaded, total));
@@ -188,6 +172,13 @@ final class ModelAssembly {
                     : Framing.SQUARE;
         }
         return config.pad() ? Framing.PAD : settings.framing();
+    }
+
+    /**
+     * @return what the model computes in
+     */
+    PrecisionChoice precision() {
+        return precision;
     }
 
     /**

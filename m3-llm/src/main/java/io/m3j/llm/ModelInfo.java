@@ -7,8 +7,6 @@ import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.Layout;
-import io.m3j.core.weights.NameMap;
-import io.m3j.core.weights.TensorInfo;
 import io.m3j.llm.tokenizer.TokenizerSettings;
 import io.m3j.vision.ClipVisionConfig;
 import java.nio.file.Files;
@@ -74,14 +72,6 @@ public record ModelInfo(
         public long total() {
             return tower.orElse(0L) + projector + decoder;
         }
-
-        /**
-         * @param precision to compute in
-         * @return bytes that they take in memory
-         */
-        public long bytes(Precision precision) {
-            return Math.round(total() * precision.bytesPerWeight());
-        }
     }
 
     /**
@@ -120,26 +110,27 @@ public record ModelInfo(
     public static ModelInfo read(Path directory) {
         M3Config config = M3Config.read(directory);
         VisionTowerLocator locator = new VisionTowerLocator(config, Optional.empty());
-        Count count = new Count();
-        Layout layout;
-        boolean inside;
-        try (Checkpoint checkpoint = Checkpoint.open(directory)) {
-            layout = count.add(checkpoint);
-            inside = count.tower > 0;
+        try (ModelTensors tensors = ModelTensors.open(() -> Checkpoint.open(directory), locator)) {
+            return read(config, locator, tensors);
         }
+    }
+
+    private static ModelInfo read(
+            M3Config config, VisionTowerLocator locator, ModelTensors tensors) {
+        Path directory = config.directory();
+        boolean inside = tensors.towerInside();
         Optional<Path> beside = inside ? Optional.empty() : locator.directory();
-        if (beside.isPresent()) {
-            try (Checkpoint checkpoint = Checkpoint.open(beside.get())) {
-                count.add(checkpoint);
-            }
-        }
+        Optional<Long> tower =
+                Optional.of(tensors.total(ModelTensors.TOWER)).filter(count -> count > 0);
+        long decoder = tensors.total("decoder.");
+        long projector = tensors.total("") - tower.orElse(0L) - decoder;
         Optional<ClipVisionConfig> vision = locator.knownConfig();
         TokenizerSettings settings = TokenizerSettings.read(directory);
         return new ModelInfo(
                 config,
-                layout,
-                count.parameters(),
-                count.storedTypes,
+                tensors.main().names().layout(),
+                new Parameters(tower, projector, decoder),
+                tensors.weights(""),
                 new Tower(inside, beside, config.visionTower(), vision),
                 vision.map(v -> costs(config, config.ladder(v.gridSide()))).orElse(List.of()),
                 PromptTemplate.choose(config.facts().withChatTemplate(settings.chatTemplate()))
@@ -167,44 +158,5 @@ public record ModelInfo(
      */
     public Set<Long> endOfSequence() {
         return config.endOfSequence();
-    }
-
-    /** Sums over the headers of one or two checkpoints. */
-    private static final class Count {
-
-        private static final String TOWER = "vision_tower.";
-        // CLIP's projection into the space of its text tower: LLaVA does not use it.
-        private static final String CLIP_PROJECTION = TOWER + "projection.";
-
-        private final Map<ElementType, Long> storedTypes = new EnumMap<>(ElementType.class);
-        private long tower;
-        private long projector;
-        private long decoder;
-
-        Layout add(Checkpoint checkpoint) {
-            NameMap names = NameMap.detect(checkpoint.names());
-            names.theirsByOurs().forEach((ours, theirs) -> add(ours, checkpoint.info(theirs)));
-            return names.layout();
-        }
-
-        private void add(String ours, TensorInfo info) {
-            if (ours.startsWith(CLIP_PROJECTION)) {
-                return;
-            }
-            long elements = info.byteCount() / info.type().bytes();
-            storedTypes.merge(info.type(), elements, Long::sum);
-            if (ours.startsWith(TOWER)) {
-                tower += elements;
-            } else if (ours.startsWith("decoder.")) {
-                decoder += elements;
-            } else {
-                projector += elements;
-            }
-        }
-
-        Parameters parameters() {
-            return new Parameters(
-                    tower == 0 ? Optional.empty() : Optional.of(tower), projector, decoder);
-        }
     }
 }

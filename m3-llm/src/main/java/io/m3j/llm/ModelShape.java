@@ -106,6 +106,7 @@ public enum ModelShape {
                 false,
                 List.of(),
                 Set.of(2L),
+                Optional.empty(),
                 new CheckpointFacts(
                         Optional.of("llava_llama"),
                         List.of(),

@@ -36,6 +36,13 @@ final class VisionTowerLocator {
     }
 
     /**
+     * @return whether the caller named a directory, which then counts more than a tower inside
+     */
+    boolean isChosen() {
+        return chosen.isPresent();
+    }
+
+    /**
      * @return the directory with the tower's config.json, if there is one
      * @throws M3Exception if the caller chose one that has none
      */

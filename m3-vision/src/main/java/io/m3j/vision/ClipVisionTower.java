@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.nn.Weights;
 import io.m3j.core.torch.Linear;
+import io.m3j.core.torch.MatrixShape;
 import io.m3j.core.torch.VisionKernels;
 import java.util.ArrayList;
 import java.util.List;
@@ -60,8 +61,25 @@ public final class ClipVisionTower {
      * @return the tower
      */
     public static ClipVisionTower load(Weights weights, ClipVisionConfig config, int hiddenState) {
-        Weights fitting = weights.fitting(config.hiddenSize(), config.intermediateSize());
-        return new ClipVisionTower(fitting, config, config.layersUpTo(hiddenState));
+        return new ClipVisionTower(
+                weights.fitting(linearLayers(config)), config, config.layersUpTo(hiddenState));
+    }
+
+    /**
+     * @param config the tower's sizes
+     * @return the linear layers of the first of its layers, by whose sizes all others go
+     */
+    public static List<MatrixShape> linearLayers(ClipVisionConfig config) {
+        long width = config.hiddenSize();
+        long inner = config.intermediateSize();
+        String layer = "vision_tower.encoder.layers.0.";
+        List<MatrixShape> shapes = new ArrayList<>();
+        for (String name : List.of("q_proj", "k_proj", "v_proj", "out_proj")) {
+            shapes.add(new MatrixShape(layer + "self_attn." + name, width, width));
+        }
+        shapes.add(new MatrixShape(layer + "mlp.fc1", inner, width));
+        shapes.add(new MatrixShape(layer + "mlp.fc2", width, inner));
+        return shapes;
     }
 
     private Layer layer(Weights weights, String prefix) {

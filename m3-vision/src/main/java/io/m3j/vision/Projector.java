@@ -7,6 +7,7 @@ import io.m3j.core.torch.Activation;
 import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Linear;
+import io.m3j.core.torch.MatrixShape;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.VisionKernels;
 import java.util.ArrayList;
@@ -46,12 +47,27 @@ public final class Projector {
      */
     public static Projector load(
             Weights weights, int in, int out, int layers, boolean biased, Activation activation) {
-        Weights fitting = layers == 1 ? weights.fitting(in) : weights.fitting(in, out);
+        List<MatrixShape> shapes = linearLayers(in, out, layers);
+        Weights fitting = weights.fitting(shapes);
         List<Linear> linears = new ArrayList<>();
-        for (int i = 0; i < layers; i++) {
-            linears.add(fitting.linear("projector." + i, out, i == 0 ? in : out, biased));
+        for (MatrixShape shape : shapes) {
+            linears.add(fitting.linear(shape.name(), shape.outputs(), shape.inputs(), biased));
         }
         return new Projector(weights.kernels(), linears, activation, fitting.precision());
+    }
+
+    /**
+     * @param in the tower's hidden size
+     * @param out the decoder's hidden size
+     * @param layers linear layers
+     * @return their sizes, in order
+     */
+    public static List<MatrixShape> linearLayers(int in, int out, int layers) {
+        List<MatrixShape> shapes = new ArrayList<>();
+        for (int i = 0; i < layers; i++) {
+            shapes.add(new MatrixShape("projector." + i, out, i == 0 ? in : out));
+        }
+        return shapes;
     }
 
     /**

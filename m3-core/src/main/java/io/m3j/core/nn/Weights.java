@@ -7,16 +7,15 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Linear;
+import io.m3j.core.torch.MatrixShape;
 import io.m3j.core.torch.Precision;
+import io.m3j.core.torch.QuantisedWeight;
 import io.m3j.core.weights.Checkpoint;
-import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.NameMap;
 import io.m3j.core.weights.TensorInfo;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,25 +66,25 @@ public final class Weights {
     }
 
     /**
-     * The same weights for a part of a model whose layers all take one form: in the asked precision if
-     * it can hold all of them, else in bfloat16.
+     * The same weights for layers that all take one form: in the asked precision if it can hold all of
+     * them, else in the next one up.
      *
-     * @param inputs columns of the weights of all linear layers of the part
-     * @return these weights, or these in bfloat16
+     * @param layers the sizes of all of them
+     * @return these weights, or these in the other precision
      */
-    public Weights fitting(long... inputs) {
-        Optional<Long> unfit =
-                Arrays.stream(inputs).filter(i -> !precision.holds(i)).boxed().findFirst();
-        if (unfit.isEmpty()) {
+    public Weights fitting(List<MatrixShape> layers) {
+        Precision fitting = precision.fitting(layers);
+        if (fitting == precision) {
             return this;
         }
         LOGGER.info(
-                "{}: layers of {} inputs cannot be {}: bfloat16 is used for their part of the model",
+                "{}: some of the {} linear layers from {} on cannot be {}: {} is used for them",
                 checkpoint.path(),
-                unfit.get(),
-                precision.label());
-        return new Weights(
-                kernels, owner, checkpoint, names, Precision.BFLOAT16, packing, mapped, onLoaded);
+                layers.size(),
+                layers.get(0).name(),
+                precision.label(),
+                fitting.label());
+        return new Weights(kernels, owner, checkpoint, names, fitting, packing, mapped, onLoaded);
     }
 
     /**
@@ -108,6 +107,15 @@ public final class Weights {
      */
     public boolean has(String name) {
         return names.containsKey(name);
+    }
+
+    /**
+     * @param layer our name of a linear layer, without {@code .weight}
+     * @return whether the checkpoint holds its levels
+     */
+    public boolean hasLevels(String layer) {
+        String weight = layer + StoredLevels.LEVELS;
+        return has(weight) && StoredLevels.are(info(weight));
     }
 
     /**
@@ -182,16 +190,22 @@ public final class Weights {
     public Linear joined(List<String> names, long[] outputs, long inputs, boolean biased) {
         List<TensorInfo> tensors = new ArrayList<>();
         for (int i = 0; i < outputs.length; i++) {
-            tensors.add(checked(names.get(i) + ".weight", outputs[i], inputs));
+            tensors.add(matrix(names.get(i), outputs[i], inputs));
         }
         NDArray bias = joinedBias(names, outputs, biased);
+        if (precision.quantises()) {
+            return quantised(names, tensors, bias);
+        }
+        FloatType type = precision.activations();
         if (!packs() && tensors.size() == 1) {
-            NDArray weight = load(owner, tensors.get(0), precision.activations());
+            NDArray weight = matrix(owner, names.get(0), tensors.get(0), type);
             return kernels.linear(owner, weight, bias, precision, false);
         }
         try (NDManager scope = owner.newSubManager()) {
-            FloatType type = packs() ? packedFrom(tensors) : precision.activations();
-            List<NDArray> parts = tensors.stream().map(t -> load(scope, t, type)).toList();
+            List<NDArray> parts = new ArrayList<>();
+            for (int i = 0; i < tensors.size(); i++) {
+                parts.add(matrix(scope, names.get(i), tensors.get(i), type));
+            }
             NDArray weight =
                     parts.size() == 1
                             ? parts.get(0)
@@ -200,12 +214,59 @@ public final class Weights {
         }
     }
 
-    /** Quantising starts from what is stored, not from a rounding of it. */
-    private FloatType packedFrom(List<TensorInfo> tensors) {
-        boolean bfloat16 = tensors.stream().allMatch(t -> t.type() == ElementType.BFLOAT16);
-        return precision == Precision.BFLOAT16 || (bfloat16 && precision != Precision.FLOAT32)
-                ? FloatType.BFLOAT16
-                : FloatType.FLOAT32;
+    private NDArray matrix(NDManager destination, String name, TensorInfo tensor, FloatType type) {
+        if (tensor.type().isFloating()) {
+            return load(destination, tensor, type);
+        }
+        try (NDManager scope = owner.newSubManager()) {
+            return kernels.dequantise(destination, levels(scope, name, tensor), type);
+        }
+    }
+
+    /** Rows are rounded one by one, so it makes no difference whether layers are joined before. */
+    private Linear quantised(List<String> names, List<TensorInfo> tensors, NDArray bias) {
+        try (NDManager scope = owner.newSubManager()) {
+            List<QuantisedWeight> parts = new ArrayList<>();
+            for (int i = 0; i < tensors.size(); i++) {
+                TensorInfo tensor = tensors.get(i);
+                parts.add(
+                        tensor.type().isFloating()
+                                ? rounded(scope, tensor)
+                                : levels(scope, names.get(i), tensor));
+            }
+            return kernels.pack(owner, kernels.concatenate(scope, parts), bias);
+        }
+    }
+
+    private QuantisedWeight rounded(NDManager destination, TensorInfo tensor) {
+        try (NDManager scope = owner.newSubManager()) {
+            NDArray weight = load(scope, tensor, FloatType.holding(tensor.type()));
+            return kernels.quantise(destination, weight, precision);
+        }
+    }
+
+    private QuantisedWeight levels(NDManager destination, String name, TensorInfo tensor) {
+        Precision stored = StoredLevels.precision(tensor);
+        if (precision.quantises() && precision != stored) {
+            throw new M3Exception(
+                    checkpoint.path()
+                            + ": tensor "
+                            + tensor.name()
+                            + ": expected weights or "
+                            + precision.label()
+                            + " levels, found "
+                            + stored.label()
+                            + " levels, and what was rounded once is not rounded again");
+        }
+        NDArray levels = kernels.load(destination, checkpoint.get(tensor.name()));
+        List<NDArray> scales = new ArrayList<>();
+        for (TensorInfo part : StoredLevels.scales(stored, tensor)) {
+            String ours = name + part.name().substring(part.name().lastIndexOf('.'));
+            TensorInfo found = checked(ours, part.shape().getShape());
+            scales.add(load(destination, found, FloatType.holding(part.type())));
+        }
+        onLoaded.run();
+        return new QuantisedWeight(stored, levels, scales);
     }
 
     private NDArray joinedBias(List<String> names, long[] outputs, boolean wanted) {
@@ -230,13 +291,9 @@ public final class Weights {
     }
 
     /**
-     * @return whether {@link #fused} gives one layer
+     * @return whether a copy of each weight is made, and {@link #fused} gives one layer
      */
-    public boolean fuses() {
-        return packs();
-    }
-
-    private boolean packs() {
+    public boolean packs() {
         return kernels.packs(precision, packing);
     }
 
@@ -258,8 +315,31 @@ public final class Weights {
         return checkpoint.info(theirs);
     }
 
-    private TensorInfo checked(String name, long... shape) {
+    /** The weight of a linear layer: numbers, or levels. */
+    private TensorInfo matrix(String layer, long outputs, long inputs) {
+        String name = layer + StoredLevels.LEVELS;
         TensorInfo info = info(name);
+        if (StoredLevels.are(info)) {
+            long columns = StoredLevels.columns(info, inputs);
+            return agreeing(info, outputs, columns);
+        }
+        return checked(name, outputs, inputs);
+    }
+
+    private TensorInfo checked(String name, long... shape) {
+        TensorInfo info = agreeing(info(name), shape);
+        if (!info.type().isFloating()) {
+            throw new M3Exception(
+                    checkpoint.path()
+                            + ": tensor "
+                            + info.name()
+                            + ": expected floating-point numbers, found "
+                            + info.type().safetensorsName());
+        }
+        return info;
+    }
+
+    private TensorInfo agreeing(TensorInfo info, long... shape) {
         boolean agrees = info.shape().dimension() == shape.length;
         for (int i = 0; agrees && i < shape.length; i++) {
             agrees = shape[i] == -1 || shape[i] == info.shape().get(i);
@@ -273,14 +353,6 @@ public final class Weights {
                             + new Shape(shape)
                             + " by config.json, found "
                             + info.shape());
-        }
-        if (!info.type().isFloating()) {
-            throw new M3Exception(
-                    checkpoint.path()
-                            + ": tensor "
-                            + info.name()
-                            + ": expected floating-point numbers, found "
-                            + info.type().safetensorsName());
         }
         return info;
     }

@@ -1,5 +1,7 @@
 package io.m3j.core.torch;
 
+import io.m3j.core.weights.ElementType;
+
 /** The floating-point types that arrays of a model have. */
 public enum FloatType {
     /** 32-bit float. */
@@ -13,6 +15,14 @@ public enum FloatType {
     FloatType(int number, int bytes) {
         this.number = number;
         this.bytes = bytes;
+    }
+
+    /**
+     * @param stored a floating-point type of a checkpoint
+     * @return the type that holds its numbers; float64 is rounded
+     */
+    public static FloatType holding(ElementType stored) {
+        return stored == ElementType.BFLOAT16 ? BFLOAT16 : FLOAT32;
     }
 
     /**

@@ -11,12 +11,14 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.StoredTensor;
+import io.m3j.core.weights.TensorInfo;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,6 +39,7 @@ public final class Kernels implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(Kernels.class);
 
     private static final String PROGRAM = "kernels.torchscript";
+    private static final String QUANTISE = "quantise.torchscript";
     private static final String ONEDNN = "linear-onednn.torchscript";
     private static final String PLAIN = "linear-plain.torchscript";
 
@@ -60,7 +63,7 @@ public final class Kernels implements AutoCloseable {
      * @return the kernels, to be closed by the caller
      */
     public static Kernels load(Device device) {
-        String program = source(PROGRAM);
+        String program = source(PROGRAM) + source(QUANTISE);
         if (!device.isGpu()) {
             try {
                 return new Kernels(new TorchProgram(device, program + source(ONEDNN)), true);
@@ -77,7 +80,8 @@ public final class Kernels implements AutoCloseable {
             if (in == null) {
                 throw new IllegalStateException(name + " is missing from the m3-core jar");
             }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            return text.replace("INT4_GROUP", Integer.toString(Precision.INT4_GROUP));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -129,6 +133,29 @@ public final class Kernels implements AutoCloseable {
     }
 
     /**
+     * A stored tensor in the type that it is stored in, where it lies if this is a CPU: also levels.
+     *
+     * @param owner owns the result
+     * @param tensor the stored tensor, of any type
+     * @return an array of the tensor's shape
+     */
+    public NDArray load(NDManager owner, StoredTensor tensor) {
+        return reinterpret(owner, tensor, typeNumber(tensor.type()));
+    }
+
+    /**
+     * An array as it stands in a file.
+     *
+     * @param array contiguous, as kernels return them, on a CPU
+     * @param info the name that it shall have, its type and its shape
+     * @return its numbers; they lie in the array's own memory, so use them while it is open
+     */
+    public StoredTensor store(NDArray array, TensorInfo info) {
+        NDArray bytes = program.call(array.getManager(), "bytes_of", array, info.type().bytes());
+        return new StoredTensor(info.name(), info.type(), info.shape(), bytes.toByteBuffer(true));
+    }
+
+    /**
      * Brings a weight into the form that a precision computes with on this device.
      *
      * @param owner owns the result
@@ -142,30 +169,114 @@ public final class Kernels implements AutoCloseable {
      */
     public Linear linear(
             NDManager owner, NDArray weight, NDArray bias, Precision precision, boolean packing) {
+        if (precision.quantises()) {
+            try (NDManager scope = owner.newSubManager()) {
+                return pack(owner, quantise(scope, weight, precision), bias);
+            }
+        }
         NDArray none =
                 program.call(owner, "zeros", bias, FloatType.FLOAT32.number(), new long[] {0});
         if (!onednn) {
-            if (precision != Precision.FLOAT32 && precision != Precision.BFLOAT16) {
-                throw new M3Exception(
-                        "precision "
-                                + precision.label()
-                                + ": "
-                                + device
-                                + " has no kernels for it here; use float32 or bfloat16");
-            }
             return new Linear(Linear.Form.PLAIN, weight, bias, none, none);
         }
-        return switch (precision) {
-            case FLOAT32, BFLOAT16 -> {
-                if (!packs(precision, packing)) {
-                    yield new Linear(Linear.Form.BFLOAT16, weight, bias, none, none);
-                }
-                NDArray packed = program.call(owner, "pack", weight, PACKED_FOR_ROWS);
-                yield new Linear(Linear.Form.PACKED, packed, bias, none, none);
-            }
-            case INT8 -> int8(owner, weight, bias);
-            case INT4 -> int4(owner, weight, bias, none);
-        };
+        if (!packs(precision, packing)) {
+            return new Linear(Linear.Form.BFLOAT16, weight, bias, none, none);
+        }
+        NDArray packed = program.call(owner, "pack", weight, PACKED_FOR_ROWS);
+        return new Linear(Linear.Form.PACKED, packed, bias, none, none);
+    }
+
+    /**
+     * Rounds a weight to levels.
+     *
+     * @param owner owns the result
+     * @param weight [outputs, inputs] in float32 or bfloat16
+     * @param precision {@link Precision#INT8} or {@link Precision#INT4}, which must hold the weight
+     * @return the levels and their scales
+     */
+    public QuantisedWeight quantise(NDManager owner, NDArray weight, Precision precision) {
+        if (precision == Precision.INT8) {
+            NDArray scales = program.call(owner, "int8_scales", weight);
+            NDArray levels = program.call(owner, "int8_levels", weight, scales);
+            return new QuantisedWeight(precision, levels, List.of(scales));
+        }
+        NDArray both = program.call(owner, "int4_scales", weight);
+        NDArray steps = program.call(owner, "row", both, 0);
+        NDArray offsets = program.call(owner, "row", both, 1);
+        NDArray levels = program.call(owner, "int4_levels", weight, steps, offsets);
+        return new QuantisedWeight(precision, levels, List.of(steps, offsets));
+    }
+
+    /**
+     * @param owner owns the result
+     * @param parts weights of one precision and one number of inputs
+     * @return one weight whose rows are theirs behind one another
+     */
+    public QuantisedWeight concatenate(NDManager owner, List<QuantisedWeight> parts) {
+        QuantisedWeight first = parts.get(0);
+        if (parts.size() == 1) {
+            return first;
+        }
+        List<NDArray> scales = new ArrayList<>();
+        for (int i = 0; i < first.scales().size(); i++) {
+            int index = i;
+            scales.add(
+                    concatenate(owner, parts.stream().map(p -> p.scales().get(index)).toList(), 0));
+        }
+        List<NDArray> levels = parts.stream().map(QuantisedWeight::levels).toList();
+        return new QuantisedWeight(first.precision(), concatenate(owner, levels, 0), scales);
+    }
+
+    /**
+     * Brings levels into the form that their kernel computes with.
+     *
+     * @param owner owns the result
+     * @param weight [outputs, inputs]; not kept
+     * @param bias [outputs] in bfloat16, or empty
+     * @return the layer
+     * @throws M3Exception if the device has no such form
+     */
+    public Linear pack(NDManager owner, QuantisedWeight weight, NDArray bias) {
+        if (!onednn) {
+            throw new M3Exception(
+                    "precision "
+                            + weight.precision().label()
+                            + ": "
+                            + device
+                            + " has no kernels for it here; use float32 or bfloat16");
+        }
+        NDArray levels = weight.levels();
+        if (weight.precision() == Precision.INT8) {
+            NDArray packed = program.call(owner, "pack_int8", levels, PACKED_FOR_ROWS);
+            NDArray scales = convert(owner, weight.scales().get(0), FloatType.FLOAT32);
+            NDArray zeros = owner.zeros(scales.getShape(), DataType.INT32);
+            return new Linear(Linear.Form.INT8, packed, bias, scales, zeros);
+        }
+        NDArray packed = program.call(owner, "pack_int4", levels);
+        NDArray scales =
+                program.call(
+                        owner, "pack_int4_scales", weight.scales().get(0), weight.scales().get(1));
+        NDArray none = zeros(owner, FloatType.FLOAT32, 0);
+        return new Linear(Linear.Form.INT4, packed, bias, scales, none);
+    }
+
+    /**
+     * @param owner owns the result
+     * @param weight levels and scales
+     * @param type of the result
+     * @return the weight [outputs, inputs] that they stand for
+     */
+    public NDArray dequantise(NDManager owner, QuantisedWeight weight, FloatType type) {
+        List<NDArray> scales = weight.scales();
+        return weight.precision() == Precision.INT8
+                ? program.call(owner, "int8_weight", weight.levels(), scales.get(0), type.number())
+                : program.call(
+                        owner,
+                        "int4_weight",
+                        weight.levels(),
+                        scales.get(0),
+                        scales.get(1),
+                        type.number());
     }
 
     /**
@@ -186,25 +297,6 @@ public final class Kernels implements AutoCloseable {
      */
     public boolean packs(Precision precision, boolean packing) {
         return onednn && (precision != Precision.BFLOAT16 || packing);
-    }
-
-    private Linear int8(NDManager owner, NDArray weight, NDArray bias) {
-        try (NDManager scope = owner.newSubManager()) {
-            NDArray scales = program.call(owner, "int8_scales", weight);
-            NDArray levels = program.call(scope, "int8_levels", weight, scales);
-            NDArray packed = program.call(owner, "pack_int8", levels, PACKED_FOR_ROWS);
-            NDArray zeros = owner.zeros(scales.getShape(), DataType.INT32);
-            return new Linear(Linear.Form.INT8, packed, bias, scales, zeros);
-        }
-    }
-
-    private Linear int4(NDManager owner, NDArray weight, NDArray bias, NDArray none) {
-        try (NDManager scope = owner.newSubManager()) {
-            NDArray scales = program.call(owner, "int4_scales", weight);
-            NDArray levels = program.call(scope, "int4_levels", weight, scales);
-            NDArray packed = program.call(owner, "pack_int4", levels);
-            return new Linear(Linear.Form.INT4, packed, bias, scales, none);
-        }
     }
 
     private NDArray reinterpret(NDManager owner, StoredTensor tensor, int typeNumber) {

@@ -2,42 +2,52 @@ package io.m3j.core.torch;
 
 import io.m3j.core.M3Exception;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
 /** The type that the linear layers of a model compute in. */
 public enum Precision {
     /** 32-bit float: the reference. */
-    FLOAT32(4),
+    FLOAT32,
     /** bfloat16 weights and activations; sums, softmax and logits in float32. */
-    BFLOAT16(2),
+    BFLOAT16,
     /** 8-bit weights with a scale for each output, activations quantised row by row; else bfloat16. */
-    INT8(1),
-    /** 4-bit weights in groups of 32 with a scale and an offset each; else bfloat16. */
-    INT4(0.625);
+    INT8,
+    /** 4-bit weights in groups of {@value #INT4_GROUP} with a step and an offset each; else bfloat16. */
+    INT4;
 
-    /** Weights of one row that share a scale; the kernels name it too. */
-    private static final int INT4_GROUP = 32;
+    /** Weights of one row that share a step and an offset in int4; the kernels' text takes it from here. */
+    public static final int INT4_GROUP = 32;
 
-    private final double bytesPerWeight;
+    /** ATen packs so many rows of an int4 weight together, and takes no other multiple. */
+    private static final int INT4_ROWS = 16;
 
-    Precision(double bytesPerWeight) {
-        this.bytesPerWeight = bytesPerWeight;
+    /**
+     * @return whether weights are rounded to levels with scales beside them
+     */
+    public boolean quantises() {
+        return this == INT8 || this == INT4;
     }
 
     /**
-     * @return bytes of one weight of a linear layer, its share of scales included
+     * @param weight the sizes of a linear layer
+     * @return whether such a layer can be computed in this precision
      */
-    public double bytesPerWeight() {
-        return bytesPerWeight;
+    public boolean holds(MatrixShape weight) {
+        return this != INT4
+                || (weight.inputs() % INT4_GROUP == 0 && weight.outputs() % INT4_ROWS == 0);
     }
 
     /**
-     * @param inputs columns of a weight
-     * @return whether a linear layer of so many inputs can be computed in this precision
+     * The precision of layers that all take one form: this one, or the next one up that can hold all
+     * of them, which for int4 is int8.
+     *
+     * @param weights the sizes of the layers
+     * @return the precision that is used for them
      */
-    public boolean holds(long inputs) {
-        return this != INT4 || inputs % INT4_GROUP == 0;
+    public Precision fitting(Collection<MatrixShape> weights) {
+        return weights.stream().allMatch(this::holds) ? this : INT8;
     }
 
     /**

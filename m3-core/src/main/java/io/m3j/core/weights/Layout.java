@@ -58,6 +58,9 @@ public enum Layout {
     private static final String NUMBER = "(?:0|[1-9]\\d{0,5})";
     private static final String PARAMETER = "\\.(?:weight|bias)";
 
+    /** Of a linear layer; what stands behind the weight belongs to one that we quantised. */
+    private static final String LINEAR = "\\.(?:weight(?:_scale|_offset)?|bias)";
+
     /** Every name that we have; a row that leads to another name does not fit. */
     private static final Pattern OURS =
             Pattern.compile(
@@ -70,17 +73,18 @@ public enum Layout {
                                     + NUMBER
                                     + "\\.(?:layer_norm[12]|self_attn\\.(?:[qkv]|out)_proj"
                                     + "|mlp\\.fc[12])"
-                                    + PARAMETER,
+                                    + LINEAR,
                             "vision_tower\\.projection\\.weight",
-                            "projector\\." + NUMBER + PARAMETER,
-                            "decoder\\.(?:embed_tokens|norm|lm_head)\\.weight",
+                            "projector\\." + NUMBER + LINEAR,
+                            "decoder\\.(?:embed_tokens|norm)\\.weight",
+                            "decoder\\.lm_head\\.weight(?:_scale|_offset)?",
                             "decoder\\.layers\\."
                                     + NUMBER
                                     + "\\.(?:input|post_attention)_layernorm\\.weight",
                             "decoder\\.layers\\."
                                     + NUMBER
                                     + "\\.(?:self_attn\\.[qkvo]|mlp\\.(?:gate|up|down))_proj"
-                                    + PARAMETER,
+                                    + LINEAR,
                             "image_newline"));
 
     /** Tables that the code computes, and CLIP's text tower: nothing of a vision-language model. */

@@ -1,0 +1,147 @@
+package io.m3j.core.torch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Linear layers of any width, in every precision: what cannot hold them falls back, and says so. */
+class LinearFormsTest {
+
+    private static final long[] OUTPUTS = {1, 3, 16, 31, 48, 80, 500};
+    private static final long[] INPUTS = {1, 31, 32, 33, 64, 96, 160, 257};
+
+    private static Kernels kernels;
+
+    @BeforeAll
+    static void load() {
+        kernels = Kernels.load(Device.cpu());
+    }
+
+    @AfterAll
+    static void close() {
+        kernels.close();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Precision.class)
+    void everyWidthIsComputed(Precision asked) {
+        for (long outputs : OUTPUTS) {
+            for (long inputs : INPUTS) {
+                for (long rows : new long[] {1, 5}) {
+                    double error = error(asked, outputs, inputs, rows);
+                    assertThat(error)
+                            .as("%s, %d rows, [%d, %d]", asked, rows, outputs, inputs)
+                            .isLessThan(bound(asked));
+                }
+            }
+        }
+    }
+
+    private static double bound(Precision precision) {
+        return switch (precision) {
+            case FLOAT32 -> 1e-5;
+            case BFLOAT16 -> 0.02;
+            case INT8 -> 0.08;
+            case INT4 -> 0.3;
+        };
+    }
+
+    /** Root mean square of the differences to the product in Java, relative to it. */
+    private static double error(Precision asked, long outputs, long inputs, long rows) {
+        MatrixShape shape = new MatrixShape("layer", outputs, inputs);
+        Precision precision = asked.fitting(List.of(shape));
+        FloatType type = precision.activations();
+        float[] weight = normal(outputs * inputs);
+        float[] x = normal(rows * inputs);
+        float[] bias = normal(outputs);
+        float[] found;
+        try (NDManager scope = kernels.newManager()) {
+            NDArray w =
+                    kernels.convert(scope, scope.create(weight, new Shape(outputs, inputs)), type);
+            NDArray b = kernels.convert(scope, scope.create(bias), type);
+            Linear layer = kernels.linear(scope, w, b, precision, true);
+            NDArray input = kernels.convert(scope, scope.create(x, new Shape(rows, inputs)), type);
+            found = kernels.toFloat32(scope, kernels.apply(scope, input, layer)).toFloatArray();
+        }
+        double error = 0;
+        double size = 0;
+        for (int r = 0; r < rows; r++) {
+            for (int o = 0; o < outputs; o++) {
+                double sum = bias[o];
+                double absolute = Math.abs(bias[o]);
+                for (int i = 0; i < inputs; i++) {
+                    double product = weight[(int) (o * inputs + i)] * x[(int) (r * inputs + i)];
+                    sum += product;
+                    absolute += product * product;
+                }
+                error += Math.pow(found[(int) (r * outputs + o)] - sum, 2);
+                size += absolute;
+            }
+        }
+        return Math.sqrt(error / size);
+    }
+
+    private static float[] normal(long count) {
+        Random random = new Random(count);
+        float[] numbers = new float[(int) count];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = (float) random.nextGaussian();
+        }
+        return numbers;
+    }
+
+    /** If libtorch takes other sizes one day, or refuses those, this says it. */
+    @Test
+    void int4HoldsWhatItsOperatorTakes() {
+        for (long outputs = 8; outputs <= 80; outputs += 8) {
+            for (long inputs = 16; inputs <= 160; inputs += 16) {
+                boolean taken = taken(outputs, inputs);
+                MatrixShape shape = new MatrixShape("layer", outputs, inputs);
+                assertThat(Precision.INT4.holds(shape))
+                        .as("[%d, %d]", outputs, inputs)
+                        .isEqualTo(taken);
+            }
+        }
+    }
+
+    private static boolean taken(long outputs, long inputs) {
+        try (NDManager scope = kernels.newManager()) {
+            NDArray weight = scope.ones(new Shape(outputs, inputs));
+            NDArray bias = kernels.zeros(scope, FloatType.BFLOAT16, 0);
+            Linear layer = kernels.linear(scope, weight, bias, Precision.INT4, true);
+            kernels.apply(scope, kernels.zeros(scope, FloatType.BFLOAT16, 1, inputs), layer);
+            return true;
+        } catch (ai.djl.engine.EngineException e) {
+            return false;
+        }
+    }
+
+    @Test
+    void levelsStandForWeightsWithinHalfAStep() {
+        try (NDManager scope = kernels.newManager()) {
+            float[] numbers = normal(16 * 64);
+            NDArray weight = scope.create(numbers, new Shape(16, 64));
+            for (Precision precision : new Precision[] {Precision.INT8, Precision.INT4}) {
+                QuantisedWeight levels = kernels.quantise(scope, weight, precision);
+                float[] back = kernels.dequantise(scope, levels, FloatType.FLOAT32).toFloatArray();
+                // 127 steps from 0 to the greatest of a row; 15 from the least to the greatest.
+                double step = precision == Precision.INT8 ? 4.0 / 127 : 7.0 / 15;
+                for (int i = 0; i < back.length; i++) {
+                    assertThat((double) back[i])
+                            .isCloseTo(
+                                    numbers[i], org.assertj.core.data.Offset.offset(0.55 * step));
+                }
+            }
+        }
+    }
+}

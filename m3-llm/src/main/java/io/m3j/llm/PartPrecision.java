@@ -1,0 +1,70 @@
+package io.m3j.llm;
+
+import io.m3j.core.torch.MatrixShape;
+import io.m3j.core.torch.Precision;
+import io.m3j.vision.ClipVisionConfig;
+import io.m3j.vision.ClipVisionTower;
+import io.m3j.vision.Projector;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/**
+ * A part of a model whose linear layers take one form, and the precision that it really has.
+ *
+ * @param layers its linear layers, or those of the first of its layers
+ * @param repeats how often they are there
+ * @param precision of them
+ * @param packing whether bfloat16 weights are packed too
+ */
+record PartPrecision(List<MatrixShape> layers, int repeats, Precision precision, boolean packing) {
+
+    private static final Pattern LAYER = Pattern.compile("\\.layers\\.\\d+\\.");
+
+    /**
+     * Tower and projector always read many rows at once, where packed weights are faster, and int4 is
+     * slower and worse than int8; they are small enough to be copied.
+     *
+     * @param asked the precision of the model
+     * @return that of its tower and projector
+     */
+    static Precision ofEyes(Precision asked) {
+        return asked == Precision.INT4 ? Precision.INT8 : asked;
+    }
+
+    /**
+     * @param config of a model
+     * @param vision sizes of its tower
+     * @param towerLayers how many layers of the tower
+     * @param asked the precision of the model
+     * @return its parts: tower, projector, the decoder's layers, its head
+     */
+    static List<PartPrecision> of(
+            M3Config config, ClipVisionConfig vision, int towerLayers, Precision asked) {
+        DecoderConfig decoder = config.decoder();
+        int width = decoder.hiddenSize();
+        Precision eyes = ofEyes(asked);
+        return List.of(
+                part(ClipVisionTower.linearLayers(vision), towerLayers, eyes, true),
+                part(
+                        Projector.linearLayers(
+                                vision.hiddenSize(), width, config.projectorLayers()),
+                        1,
+                        eyes,
+                        true),
+                part(Decoder.linearLayers(decoder), decoder.layers(), asked, false),
+                part(List.of(Decoder.headOf(decoder)), 1, asked, false));
+    }
+
+    private static PartPrecision part(
+            List<MatrixShape> layers, int repeats, Precision asked, boolean packing) {
+        return new PartPrecision(layers, repeats, asked.fitting(layers), packing);
+    }
+
+    /**
+     * @param name our name of a tensor
+     * @return the name of the same tensor in the first layer
+     */
+    static String inFirstLayer(String name) {
+        return LAYER.matcher(name).replaceFirst(".layers.0.");
+    }
+}
