@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.Scale;
 import io.m3j.llm.Answer;
+import io.m3j.llm.PrecisionChoice;
 import io.m3j.llm.generate.Timings;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,8 +17,16 @@ final class AnswerJson {
     private final ObjectNode question = Json.object();
     private final List<ObjectNode> answers = new ArrayList<>();
 
-    AnswerJson(Path model, String prompt, List<Path> images, boolean untrained) {
-        question.put("model", model.toString()).put("prompt", prompt);
+    AnswerJson(
+            Path model,
+            PrecisionChoice precision,
+            String prompt,
+            List<Path> images,
+            boolean untrained) {
+        question.put("model", model.toString());
+        question.put("precision", precision.precision().label());
+        question.put("precision_reason", precision.reason());
+        question.put("prompt", prompt);
         ArrayNode files = question.putArray("images");
         images.forEach(image -> files.add(image.toString()));
         if (untrained) {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.torch.Limits;
+import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.SafetensorsWriter;
 import io.m3j.llm.LoadOptions;
 import io.m3j.llm.M3Model;
@@ -134,18 +135,18 @@ final class BenchCommand implements Callable<Integer> {
         double open;
         ModelBenchmark.Result times;
         OptionalDouble peakMemory;
+        Precision precision;
         try (M3Model model = open(options);
                 Progress progress = new Progress(terminal, "measuring")) {
+            precision = model.precision().precision();
             open = (System.nanoTime() - start) / 1e6;
             times = new ModelBenchmark(model, picture).run(progress);
             peakMemory = PeakMemory.mebibytes();
         }
         // Only now: the model's peak of memory is not to hold the gibibyte that this takes.
-        LoadOptions loaded = options.build();
-        Limits limits = Limits.measure(loaded.device(), loaded.precision());
+        Limits limits = Limits.measure(options.build().device(), precision);
         String name = source.shape == null ? source.model.toString() : "random " + source.shape;
-        String precision = loaded.precision().label();
-        return new Report(name, precision, limits, open, times, peakMemory);
+        return new Report(name, precision.label(), limits, open, times, peakMemory);
     }
 
     private M3Model open(LoadOptions.Builder options) {

@@ -2,16 +2,19 @@ package io.m3j.examples;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.M3Exception;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.ElementType;
 import io.m3j.llm.DecoderConfig;
 import io.m3j.llm.M3Config.Family;
 import io.m3j.llm.ModelInfo;
+import io.m3j.llm.ModelShape;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -25,19 +28,37 @@ import picocli.CommandLine.Parameters;
                         + " its weights alone.")
 final class InfoCommand implements Callable<Integer> {
 
-    private static final double MEBIBYTE = 1 << 20;
-
     private final Terminal terminal;
 
     @Mixin private CommonOptions common;
 
-    @Parameters(paramLabel = "DIR", description = "Checkpoint: config.json and the weights.")
-    private Path directory;
+    @ArgGroup(multiplicity = "1")
+    private Source source;
+
+    @Option(
+            names = "--batch",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Requests at once that the plan of memory reckons with. Default: 1.")
+    private int batch;
 
     @Option(
             names = "--json",
             description = "Print one object; parameters are counted, memory is in bytes.")
     private boolean json;
+
+    /** One of the two. */
+    private static final class Source {
+        @Parameters(paramLabel = "DIR", description = "Checkpoint: config.json and the weights.")
+        private Path directory;
+
+        @Option(
+                names = "--random",
+                paramLabel = "SHAPE",
+                description =
+                        "A known shape without any file: llava-1.5-7b, tinyllama-1.1b or m3j-tiny.")
+        private String shape;
+    }
 
     InfoCommand(Terminal terminal) {
         this.terminal = terminal;
@@ -45,14 +66,22 @@ final class InfoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        ModelInfo info = ModelInfo.read(directory);
+        if (batch < 1) {
+            throw new M3Exception("--batch " + batch + ": expected 1 or more");
+        }
+        ModelInfo info =
+                source.shape == null
+                        ? ModelInfo.read(source.directory)
+                        : ModelInfo.random(
+                                Refusals.naming(
+                                        "--random", "shape", () -> ModelShape.of(source.shape)));
         terminal.out().print(json ? Json.line(object(info)) + "\n" : text(info));
         return 0;
     }
 
     private ObjectNode object(ModelInfo info) {
         ObjectNode object = Json.object();
-        object.put("model", directory.toString());
+        object.put("model", info.config().directory().toString());
         object.put("family", info.config().family().label());
         object.put("supported", supported(info));
         object.put("model_type", info.config().modelType());
@@ -79,10 +108,12 @@ final class InfoCommand implements Callable<Integer> {
             each.put("visual_tokens", cost.visualTokens());
             bytes(each.putObject("kv_cache_bytes"), cost.cacheBytes());
         }
+        object.put("default_precision", info.choice().precision().label());
+        object.put("default_precision_reason", info.choice().reason());
         ObjectNode weights = object.putObject("weight_bytes");
-        for (Precision precision : Precision.values()) {
-            weights.put(precision.label(), info.parameters().bytes(precision));
-        }
+        info.plans().forEach((precision, plan) -> weights.put(precision.label(), plan.weights()));
+        MemoryTable memory = new MemoryTable(info, batch);
+        object.set("memory_plan", memory.json());
         object.put("context", info.config().decoder().maximumPositions());
         object.put("prompt_template", info.template());
         object.put("tokenizer", info.tokenizer().orElse(null));
@@ -122,14 +153,15 @@ final class InfoCommand implements Callable<Integer> {
                 .orElse("none");
     }
 
+    /** Two levels of 4 bits lie in one byte. */
     private static String label(ElementType type) {
-        return type.name().toLowerCase(Locale.ROOT);
+        return type == ElementType.UINT8 ? "int4" : type.name().toLowerCase(Locale.ROOT);
     }
 
     private String text(ModelInfo info) {
         StringBuilder text = new StringBuilder();
         ModelInfo.Parameters parameters = info.parameters();
-        row(text, "model", directory);
+        row(text, "model", info.config().directory());
         row(
                 text,
                 "family",
@@ -151,28 +183,9 @@ final class InfoCommand implements Callable<Integer> {
         row(text, "template", info.template());
         row(text, "tokenizer", info.tokenizer().orElse("none in this directory"));
         row(text, "ends with", info.endOfSequence().stream().sorted().toList());
-        for (Precision precision : Precision.values()) {
-            row(text, "weights in " + precision.label(), mebibytes(parameters.bytes(precision)));
-        }
-        text.append('\n');
-        scales(text, info);
+        row(text, "precision", info.choice().precision().label() + ": " + info.choice().reason());
+        text.append('\n').append(new MemoryTable(info, batch).text());
         return text.toString();
-    }
-
-    private static void scales(StringBuilder text, ModelInfo info) {
-        if (info.scales().isEmpty()) {
-            row(text, "scales", "? (the vision tower was not found)");
-            return;
-        }
-        text.append(columns("scale", "visual tokens", "KV cache, float32", "KV cache, others"));
-        for (ModelInfo.ScaleCost cost : info.scales()) {
-            text.append(
-                    columns(
-                            cost.scale().toString(),
-                            Integer.toString(cost.visualTokens()),
-                            mebibytes(cost.cacheBytes().get(Precision.FLOAT32)),
-                            mebibytes(cost.cacheBytes().get(Precision.BFLOAT16))));
-        }
     }
 
     private static String stored(ModelInfo info) {
@@ -198,13 +211,5 @@ final class InfoCommand implements Callable<Integer> {
 
     private static String number(long value) {
         return String.format(Locale.ROOT, "%,d", value);
-    }
-
-    private static String mebibytes(long bytes) {
-        return String.format(Locale.ROOT, "%,.2f MiB", bytes / MEBIBYTE);
-    }
-
-    private static String columns(String... cells) {
-        return String.format(Locale.ROOT, "%6s  %14s  %18s  %19s%n", (Object[]) cells);
     }
 }

@@ -71,6 +71,7 @@ public final class M3 implements Runnable {
                         new DetokenizeCommand(terminal),
                         new InfoCommand(terminal),
                         new BenchCommand(terminal),
+                        new QuantizeCommand(terminal),
                         new MakeRandomCommand(terminal))
                 .forEach(root::addSubcommand);
         return root.setOut(terminal.out())

@@ -6,6 +6,7 @@ import io.m3j.llm.LoadOptions;
 import io.m3j.llm.LoadOptions.ImageMode;
 import io.m3j.llm.M3Model;
 import java.nio.file.Path;
+import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** How a model is loaded. */
@@ -14,10 +15,10 @@ final class ModelOptions {
     @Option(
             names = "--precision",
             paramLabel = "TYPE",
-            defaultValue = "float32",
             description =
                     "What to compute in: float32, bfloat16, int8 or int4 (8- or 4-bit weights, the"
-                            + " rest in bfloat16). Default: ${DEFAULT-VALUE}.")
+                            + " rest in bfloat16). Default: chosen by checkpoint and processor, as m3"
+                            + " info says; float32 in encode, logits and generate-ids.")
     private String precision;
 
     @Option(
@@ -38,7 +39,8 @@ final class ModelOptions {
 
     /** The options that need no tokenizer. */
     LoadOptions.Builder loadOptions() {
-        LoadOptions.Builder options = LoadOptions.builder().precision(precision());
+        LoadOptions.Builder options = LoadOptions.builder();
+        precision().ifPresent(options::precision);
         if (visionTower != null) {
             options.visionTower(visionTower);
         }
@@ -48,8 +50,13 @@ final class ModelOptions {
         return options;
     }
 
-    Precision precision() {
-        return Refusals.naming("--precision", "precision", () -> Precision.of(precision));
+    /** The one that was asked for. */
+    Optional<Precision> precision() {
+        return Optional.ofNullable(precision).map(ModelOptions::named);
+    }
+
+    static Precision named(String label) {
+        return Refusals.naming("--precision", "precision", () -> Precision.of(label));
     }
 
     private ImageMode imageMode() {

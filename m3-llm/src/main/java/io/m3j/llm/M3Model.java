@@ -50,6 +50,7 @@ public final class M3Model implements AutoCloseable {
     private final NestedVisionEncoder encoder;
     private final Decoder decoder;
     private final PrecisionChoice precision;
+    private final MemoryPlan plan;
     private final Fusion fusion;
     private final Lifetime lifetime;
     private M3Tokenizer tokenizer;
@@ -70,6 +71,7 @@ public final class M3Model implements AutoCloseable {
         this.encoder = assembly.encoder();
         this.decoder = assembly.decoder();
         this.precision = assembly.precision();
+        this.plan = assembly.plan();
         this.fusion =
                 new Fusion(
                         kernels, decoder, precision.precision().activations(), config.imageToken());
@@ -126,6 +128,13 @@ public final class M3Model implements AutoCloseable {
      */
     public PrecisionChoice precision() {
         return precision;
+    }
+
+    /**
+     * @return the memory that it takes
+     */
+    public MemoryPlan memory() {
+        return plan;
     }
 
     /**
@@ -326,6 +335,8 @@ public final class M3Model implements AutoCloseable {
         required(stopStrings, "stopStrings");
         Scale scale = scale(options);
         int length = fusion.length(images, ids, scale, options.maxNewTokens());
+        int capacity = length + options.maxNewTokens();
+        requireMemory(length, capacity, 1);
         long[] prompt = ids.clone();
         List<EncodedImage> kept = List.copyOf(images);
         DecoderSession session =
@@ -334,7 +345,7 @@ public final class M3Model implements AutoCloseable {
                         decoder,
                         lifetime,
                         owner -> fusion.fuse(owner, kept, prompt, scale),
-                        length + options.maxNewTokens());
+                        capacity);
         long[] promptText = LongStream.of(prompt).filter(id -> !fusion.isSlot(id)).toArray();
         Set<Long> end = config.endOfSequence();
         return new Generation(session, text, options, stopStrings, end, promptText);
@@ -379,6 +390,7 @@ public final class M3Model implements AutoCloseable {
     public NDArray logits(List<EncodedImage> images, long[] ids, Scale scale) {
         ladder().require(scale);
         int length = fusion.length(images, ids, scale, 0);
+        requireMemory(length, length, length);
         Supplier<NDArray> pass =
                 () -> {
                     try (NDManager scope = kernels.newManager();
@@ -388,6 +400,12 @@ public final class M3Model implements AutoCloseable {
                     }
                 };
         return lifetime.during(pass);
+    }
+
+    private void requireMemory(int rows, int positions, int logits) {
+        if (!options.device().isGpu()) {
+            plan.requireRoomFor(AvailableMemory.bytes(), rows, positions, logits);
+        }
     }
 
     private Scale scale(GenerationOptions options) {

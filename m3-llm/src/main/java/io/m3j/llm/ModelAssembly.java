@@ -39,6 +39,7 @@ final class ModelAssembly {
     private NestedVisionEncoder encoder;
     private Decoder decoder;
     private PrecisionChoice precision;
+    private MemoryPlan plan;
 
     /**
      * @param config of the checkpoint
@@ -78,6 +79,10 @@ final class ModelAssembly {
                     precision.reason());
             total = tensors.count();
             Precision chosen = precision.precision();
+            plan = MemoryPlan.of(config, locator.config(), tensors, chosen, options.mapped());
+            if (!kernels.device().isGpu()) {
+                plan.requireRoomForWeights(AvailableMemory.bytes(), "model " + config.directory());
+            }
             Precision eyes = PartPrecision.ofEyes(chosen);
             build(
                     // Most of a model: those in bfloat16 stay where they lie.
@@ -179,6 +184,13 @@ final class ModelAssembly {
      */
     PrecisionChoice precision() {
         return precision;
+    }
+
+    /**
+     * @return the memory that the model takes
+     */
+    MemoryPlan plan() {
+        return plan;
     }
 
     /**

@@ -1,9 +1,11 @@
 package io.m3j.llm;
 
+import ai.djl.Device;
 import io.m3j.core.ConfigJson;
 import io.m3j.core.Ladder;
 import io.m3j.core.Scale;
 import io.m3j.core.torch.Precision;
+import io.m3j.core.torch.Processor;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.Layout;
@@ -13,7 +15,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,6 +34,9 @@ import java.util.Set;
  *     computes itself are not counted
  * @param tower where the vision tower is
  * @param scales what each scale costs, coarsest first; empty if the tower's sizes are not known
+ * @param plans the memory that it would take, by the precision computed in; empty if the tower's sizes
+ *     are not known. A quantised checkpoint has none for the other quantised precision
+ * @param choice what it would be computed in if nobody asked for another
  * @param template name of the prompt template that would be chosen
  * @param tokenizer the tokenizer's file, {@code tokenizer.model} or {@code tokenizer.json}, if any
  * @param untrained whether the weights are random and the answers mean nothing: {@code m3j_untrained}
@@ -42,6 +49,8 @@ public record ModelInfo(
         Map<ElementType, Long> storedTypes,
         Tower tower,
         List<ScaleCost> scales,
+        Map<Precision, MemoryPlan> plans,
+        PrecisionChoice choice,
         String template,
         Optional<String> tokenizer,
         boolean untrained) {
@@ -56,6 +65,7 @@ public record ModelInfo(
     public ModelInfo {
         storedTypes = Map.copyOf(storedTypes);
         scales = List.copyOf(scales);
+        plans = Collections.unmodifiableMap(new LinkedHashMap<>(plans));
     }
 
     /**
@@ -115,6 +125,19 @@ public record ModelInfo(
         }
     }
 
+    /**
+     * @param shape a known shape
+     * @return what a model of it with random weights would be and cost; nothing is made
+     */
+    public static ModelInfo random(ModelShape shape) {
+        M3Config config = shape.config();
+        VisionTowerLocator locator = new VisionTowerLocator(config, Optional.empty());
+        try (ModelTensors tensors =
+                ModelTensors.open(() -> new RandomCheckpoint(config, 0), locator)) {
+            return read(config, locator, tensors);
+        }
+    }
+
     private static ModelInfo read(
             M3Config config, VisionTowerLocator locator, ModelTensors tensors) {
         Path directory = config.directory();
@@ -133,12 +156,30 @@ public record ModelInfo(
                 tensors.weights(""),
                 new Tower(inside, beside, config.visionTower(), vision),
                 vision.map(v -> costs(config, config.ladder(v.gridSide()))).orElse(List.of()),
+                vision.map(v -> plans(config, v, tensors)).orElse(Map.of()),
+                PrecisionChoice.of(
+                        Optional.empty(),
+                        PrecisionChoice.Facts.of(config, tensors),
+                        Processor.of(Device.cpu())),
                 PromptTemplate.choose(config.facts().withChatTemplate(settings.chatTemplate()))
                         .name(),
                 TOKENIZER_FILES.stream()
                         .filter(file -> Files.isRegularFile(directory.resolve(file)))
                         .findFirst(),
-                ConfigJson.read(directory.resolve("config.json")).flag(UNTRAINED_KEY, false));
+                ConfigJson.readIfPresent(directory.resolve("config.json"))
+                        .flag(UNTRAINED_KEY, false));
+    }
+
+    private static Map<Precision, MemoryPlan> plans(
+            M3Config config, ClipVisionConfig vision, ModelTensors tensors) {
+        Map<Precision, MemoryPlan> plans = new EnumMap<>(Precision.class);
+        for (Precision precision : Precision.values()) {
+            Optional<Precision> own = config.quantization().map(Quantization::precision);
+            if (!precision.quantises() || own.isEmpty() || own.get() == precision) {
+                plans.put(precision, MemoryPlan.of(config, vision, tensors, precision, true));
+            }
+        }
+        return plans;
     }
 
     private static List<ScaleCost> costs(M3Config config, Ladder ladder) {

@@ -10,9 +10,11 @@ import io.m3j.core.weights.TensorInfo;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -124,6 +126,18 @@ final class ModelTensors implements AutoCloseable {
     }
 
     /**
+     * @return our names of the tensors that a model takes, in the order of the files
+     */
+    List<String> names() {
+        return Stream.concat(Stream.of(main), beside.stream())
+                .flatMap(
+                        source ->
+                                source.names().theirsByOurs().keySet().stream()
+                                        .filter(ours -> uses(source, ours)))
+                .toList();
+    }
+
+    /**
      * @param ours our name of a tensor
      * @return what is said of it; empty if it is missing
      */
@@ -142,12 +156,7 @@ final class ModelTensors implements AutoCloseable {
         return source.checkpoint().get(source.names().theirsByOurs().get(ours));
     }
 
-    /**
-     * @param source one of the files
-     * @param ours our name of a tensor in it
-     * @return whether a model takes that tensor from it
-     */
-    boolean uses(Source source, String ours) {
+    private boolean uses(Source source, String ours) {
         boolean ofTower = ours.startsWith(TOWER);
         return !ours.startsWith(CLIP_PROJECTION) && source == (ofTower ? tower() : main);
     }
@@ -158,23 +167,13 @@ final class ModelTensors implements AutoCloseable {
      */
     Map<ElementType, Long> weights(String prefix) {
         Map<ElementType, Long> counts = new EnumMap<>(ElementType.class);
-        count(counts, main, prefix);
-        beside.ifPresent(source -> count(counts, source, prefix));
+        for (String ours : names()) {
+            if (ours.startsWith(prefix) && !StoredLevels.isScale(ours)) {
+                TensorInfo info = info(ours).orElseThrow();
+                counts.merge(info.type(), StoredLevels.weights(info), Long::sum);
+            }
+        }
         return Collections.unmodifiableMap(counts);
-    }
-
-    private void count(Map<ElementType, Long> counts, Source source, String prefix) {
-        source.names()
-                .theirsByOurs()
-                .forEach(
-                        (ours, theirs) -> {
-                            if (ours.startsWith(prefix)
-                                    && uses(source, ours)
-                                    && !StoredLevels.isScale(ours)) {
-                                TensorInfo info = source.checkpoint().info(theirs);
-                                counts.merge(info.type(), StoredLevels.weights(info), Long::sum);
-                            }
-                        });
     }
 
     /**

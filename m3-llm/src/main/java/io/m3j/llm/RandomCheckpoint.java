@@ -31,7 +31,7 @@ public final class RandomCheckpoint implements Checkpoint {
     private final Path path;
     private final Map<String, TensorInfo> tensors = new LinkedHashMap<>();
     private final Map<String, Float> constants = new LinkedHashMap<>();
-    private final ByteBuffer store;
+    private ByteBuffer store;
     private final long seed;
 
     /**
@@ -49,9 +49,16 @@ public final class RandomCheckpoint implements Checkpoint {
             linear("model.mm_projector." + 2 * i, width, inputs, true);
         }
         decoder(config.decoder());
-        long largest =
-                tensors.values().stream().mapToLong(TensorInfo::byteCount).max().orElseThrow();
-        this.store = filled(Math.toIntExact(largest + 2L * STRIDE * 64));
+    }
+
+    /** Made when a tensor is first asked for: names and shapes alone cost nothing. */
+    private synchronized ByteBuffer store() {
+        if (store == null) {
+            long largest =
+                    tensors.values().stream().mapToLong(TensorInfo::byteCount).max().orElseThrow();
+            store = filled(Math.toIntExact(largest + 2L * STRIDE * 64));
+        }
+        return store;
     }
 
     private void tower(ClipVisionConfig vision) {
@@ -172,7 +179,7 @@ public final class RandomCheckpoint implements Checkpoint {
             return new StoredTensor(name, info.type(), info.shape(), bytes.flip());
         }
         int start = 2 * STRIDE * Math.floorMod(name.hashCode(), 64);
-        return new StoredTensor(name, info.type(), info.shape(), store.slice(start, size));
+        return new StoredTensor(name, info.type(), info.shape(), store().slice(start, size));
     }
 
     @Override

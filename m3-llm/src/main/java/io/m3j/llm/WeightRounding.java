@@ -16,7 +16,6 @@ import io.m3j.core.weights.SafetensorsWriter;
 import io.m3j.core.weights.StoredTensor;
 import io.m3j.core.weights.TensorInfo;
 import io.m3j.vision.ClipVisionConfig;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -76,7 +75,7 @@ final class WeightRounding implements AutoCloseable {
         }
         boolean tied = config.decoder().tiedHead();
         NameMap names = tensors.main().names();
-        for (String ours : ourNames()) {
+        for (String ours : tensors.names()) {
             Target target = targets.get(PartPrecision.inFirstLayer(ours));
             if (target == null) {
                 addPlain(writer, ours, names.theirs(ours));
@@ -87,20 +86,6 @@ final class WeightRounding implements AutoCloseable {
         if (tied) {
             addLevels(writer, EMBEDDINGS, names.theirs(HEAD), targets.get(HEAD));
         }
-    }
-
-    /** In the order of the files; of two towers the one that is used. */
-    private List<String> ourNames() {
-        List<String> names = new ArrayList<>();
-        tensors.main().names().theirsByOurs().keySet().stream()
-                .filter(name -> tensors.uses(tensors.main(), name))
-                .forEach(names::add);
-        if (!tensors.towerInside()) {
-            tensors.tower().names().theirsByOurs().keySet().stream()
-                    .filter(name -> tensors.uses(tensors.tower(), name))
-                    .forEach(names::add);
-        }
-        return names;
     }
 
     private void addPlain(SafetensorsWriter writer, String ours, String theirs) {

@@ -39,7 +39,9 @@ class PrecisionTest {
     })
     void errorAgainstFloat32IsBounded(String checkpoint, Precision precision, double bound) {
         for (int scale : new int[] {1, 36, 576}) {
-            double error = relative(logits(checkpoint, precision, scale), exact(checkpoint, scale));
+            double error =
+                    LogitError.relative(
+                            logits(checkpoint, precision, scale), exact(checkpoint, scale));
             System.out.println(checkpoint + " " + precision + " scale " + scale + ": " + error);
             assertThat(error).as("at scale %d", scale).isLessThan(bound);
         }
@@ -62,16 +64,6 @@ class PrecisionTest {
         }
     }
 
-    static double relative(float[] found, float[] exact) {
-        double error = 0;
-        double size = 0;
-        for (int i = 0; i < exact.length; i++) {
-            error += Math.pow(found[i] - exact[i], 2);
-            size += Math.pow(exact[i], 2);
-        }
-        return Math.sqrt(error / size);
-    }
-
     /** Widths that no kernel likes: what cannot hold them falls back, part by part. */
     @ParameterizedTest
     @CsvSource({
@@ -87,7 +79,8 @@ class PrecisionTest {
             double bound,
             @TempDir Path directory) {
         Path odd = OddCheckpoint.write(directory.resolve("odd"), vocabulary, width, inner);
-        double error = relative(logits(odd, precision, 36), logits(odd, Precision.FLOAT32, 36));
+        double error =
+                LogitError.relative(logits(odd, precision, 36), logits(odd, Precision.FLOAT32, 36));
         System.out.println(vocabulary + " " + width + " " + inner + " " + precision + ": " + error);
         assertThat(error).isPositive().isLessThan(bound);
     }

@@ -93,7 +93,7 @@ class QuantisedCheckpointTest {
         float[] exact = logits(Golden.checkpoint("llava-m3"), Optional.of(Precision.FLOAT32));
         float[] found = logits(out, Optional.of(asked));
         double bound = stored == Precision.INT8 ? 0.05 : 0.5;
-        assertThat(PrecisionTest.relative(found, exact)).isPositive().isLessThan(bound);
+        assertThat(LogitError.relative(found, exact)).isPositive().isLessThan(bound);
     }
 
     @Test

@@ -46,6 +46,9 @@ public final class Kernels implements AutoCloseable {
     /** Rows that packed weights are laid out for: a prefill. Other counts work as well as they can. */
     private static final int PACKED_FOR_ROWS = 640;
 
+    /** Weights that are rounded together: more of them would take more memory, not less time. */
+    public static final long ROUNDED_AT_ONCE = 1L << 24;
+
     private final TorchProgram program;
     private final Device device;
     private final boolean onednn;
@@ -195,6 +198,23 @@ public final class Kernels implements AutoCloseable {
      * @return the levels and their scales
      */
     public QuantisedWeight quantise(NDManager owner, NDArray weight, Precision precision) {
+        long rows = weight.getShape().get(0);
+        long together = Math.max(1, ROUNDED_AT_ONCE / weight.getShape().get(1));
+        if (rows <= together) {
+            return quantised(owner, weight, precision);
+        }
+        try (NDManager scope = owner.newSubManager()) {
+            List<QuantisedWeight> parts = new ArrayList<>();
+            for (long row = 0; row < rows; row += together) {
+                long[] start = {row};
+                long[] length = {Math.min(together, rows - row)};
+                parts.add(quantised(scope, rows(scope, weight, start, length), precision));
+            }
+            return concatenate(owner, parts);
+        }
+    }
+
+    private QuantisedWeight quantised(NDManager owner, NDArray weight, Precision precision) {
         if (precision == Precision.INT8) {
             NDArray scales = program.call(owner, "int8_scales", weight);
             NDArray levels = program.call(owner, "int8_levels", weight, scales);

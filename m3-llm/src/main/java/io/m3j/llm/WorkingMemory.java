@@ -1,0 +1,80 @@
+package io.m3j.llm;
+
+import io.m3j.core.torch.Precision;
+import io.m3j.vision.ClipVisionConfig;
+
+/**
+ * Bytes that a pass through a model takes at most beside weights and KV cache: what lies in memory at
+ * once in the kernels {@code clip_attention}, {@code clip_mlp}, {@code decoder_attention} and {@code
+ * decoder_mlp}, in the order of their steps. They hold one layer at a time.
+ *
+ * @param decoder sizes of the decoder
+ * @param vision sizes of the tower
+ * @param precision of the model
+ */
+public record WorkingMemory(DecoderConfig decoder, ClipVisionConfig vision, Precision precision) {
+
+    private static final int FLOAT32 = Float.BYTES;
+
+    /** Rows of a block of attention: the kernel {@code attend} names it too. */
+    private static final int BLOCK = 128;
+
+    private int bytes() {
+        return precision.activations().bytes();
+    }
+
+    /** Of a linear layer's rows: int8 brings them to float32 twice, and to 8 bits. */
+    private long quantising(long numbers) {
+        return precision.quantises() ? (2L * FLOAT32 + 1) * numbers : 0;
+    }
+
+    /**
+     * @return bytes of encoding one tile
+     */
+    public long encode() {
+        long tokens = 1L + (long) vision.gridSide() * vision.gridSide();
+        long rows = tokens * vision.hiddenSize();
+        long inner = tokens * vision.intermediateSize();
+        long scores = vision.heads() * tokens * tokens;
+        // x, q|k|v apart, q scaled; then scores and shares
+        long attention = bytes() * (5 * rows + 2 * scores);
+        // x, normed, fc1; then its activation, which int8 quantises
+        long mlp = bytes() * (2 * rows + 2 * inner) + quantising(inner);
+        long pixels = 2L * 3 * FLOAT32 * vision.imageSize() * vision.imageSize();
+        return Math.max(attention, mlp) + pixels;
+    }
+
+    /**
+     * @param rows new positions of one sequence that pass at once
+     * @return bytes of reading them, with the logits of the last
+     */
+    public long prefill(long rows) {
+        long width = rows * decoder.hiddenSize();
+        long inner = rows * decoder.intermediateSize();
+        long queries = rows * decoder.heads() * decoder.headSize();
+        long keys = 2 * rows * decoder.keyValueHeads() * decoder.headSize();
+        long scores = decoder.heads() * Math.min(rows, BLOCK) * rows;
+        // x and normed; q|k|v, turned, scaled, mixed; scores and shares of a block
+        long attention = bytes() * (2 * width + 4 * queries + 2 * keys + 2 * scores);
+        // x and normed; gate|up and their product, which int8 quantises
+        long mlp = bytes() * (2 * width + 3 * inner) + quantising(inner);
+        return Math.max(attention, mlp) + logits(1);
+    }
+
+    /**
+     * @param rows positions whose logits are wanted
+     * @return bytes of them, in the type of activations and in float32
+     */
+    public long logits(long rows) {
+        int each = bytes() == FLOAT32 ? FLOAT32 : bytes() + FLOAT32;
+        return rows * decoder.vocabularySize() * each;
+    }
+
+    /**
+     * @param positions of a sequence
+     * @return bytes of their keys and values
+     */
+    public long cache(long positions) {
+        return positions * decoder.cacheElementsPerPosition() * bytes();
+    }
+}
