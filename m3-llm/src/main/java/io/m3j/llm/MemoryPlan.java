@@ -18,9 +18,8 @@ public record MemoryPlan(
         Precision precision, long copied, long mapped, long loading, WorkingMemory work) {
 
     /**
-     * What Java and libtorch take beside the weights: code, heap, threads, and freed memory that is kept
-     * for the next pass. Measured on Linux with
-     * the options of {@code examples/bin/m3}; MemoryPlanMeasurement of the tests measures it again.
+     * What Java and libtorch take beside the weights: code, heap, threads, and freed memory that is
+     * kept for the next pass. Measured on Linux with the options of {@code examples/bin/m3}; MemoryPlanMeasurement of the tests measures it again.
      */
     public static final long ENGINE = 450L << 20;
 
