@@ -26,6 +26,9 @@ import java.util.List;
  */
 final class Decoder {
 
+    /** Our name of the output head. */
+    static final String HEAD = "decoder.lm_head";
+
     /** One layer: what the two kernels take, in their order. */
     private record Layer(Linear.Form form, List<NDArray> attention, List<NDArray> mlp) {}
 
@@ -108,7 +111,7 @@ final class Decoder {
      * @return the size of the output head, which has a form of its own
      */
     static MatrixShape headOf(DecoderConfig config) {
-        return new MatrixShape("decoder.lm_head", config.vocabularySize(), config.hiddenSize());
+        return new MatrixShape(HEAD, config.vocabularySize(), config.hiddenSize());
     }
 
     private Layer layer(Weights weights, String prefix) {

@@ -12,11 +12,10 @@ import java.util.regex.Pattern;
  * A part of a model whose linear layers take one form, and the precision that it really has.
  *
  * @param layers its linear layers, or those of the first of its layers
- * @param repeats how often they are there
  * @param precision of them
  * @param packing whether bfloat16 weights are packed too
  */
-record PartPrecision(List<MatrixShape> layers, int repeats, Precision precision, boolean packing) {
+record PartPrecision(List<MatrixShape> layers, Precision precision, boolean packing) {
 
     private static final Pattern LAYER = Pattern.compile("\\.layers\\.\\d+\\.");
 
@@ -34,30 +33,26 @@ record PartPrecision(List<MatrixShape> layers, int repeats, Precision precision,
     /**
      * @param config of a model
      * @param vision sizes of its tower
-     * @param towerLayers how many layers of the tower
      * @param asked the precision of the model
      * @return its parts: tower, projector, the decoder's layers, its head
      */
-    static List<PartPrecision> of(
-            M3Config config, ClipVisionConfig vision, int towerLayers, Precision asked) {
+    static List<PartPrecision> of(M3Config config, ClipVisionConfig vision, Precision asked) {
         DecoderConfig decoder = config.decoder();
         int width = decoder.hiddenSize();
         Precision eyes = ofEyes(asked);
         return List.of(
-                part(ClipVisionTower.linearLayers(vision), towerLayers, eyes, true),
+                part(ClipVisionTower.linearLayers(vision), eyes, true),
                 part(
                         Projector.linearLayers(
                                 vision.hiddenSize(), width, config.projectorLayers()),
-                        1,
                         eyes,
                         true),
-                part(Decoder.linearLayers(decoder), decoder.layers(), asked, false),
-                part(List.of(Decoder.headOf(decoder)), 1, asked, false));
+                part(Decoder.linearLayers(decoder), asked, false),
+                part(List.of(Decoder.headOf(decoder)), asked, false));
     }
 
-    private static PartPrecision part(
-            List<MatrixShape> layers, int repeats, Precision asked, boolean packing) {
-        return new PartPrecision(layers, repeats, asked.fitting(layers), packing);
+    private static PartPrecision part(List<MatrixShape> layers, Precision asked, boolean packing) {
+        return new PartPrecision(layers, asked.fitting(layers), packing);
     }
 
     /**

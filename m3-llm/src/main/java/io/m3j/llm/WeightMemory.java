@@ -9,10 +9,13 @@ import io.m3j.core.weights.TensorInfo;
 import io.m3j.vision.ClipVisionConfig;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Adds up the bytes of a model's weights, in the forms that they are brought into on a CPU. */
 final class WeightMemory {
@@ -46,7 +49,14 @@ final class WeightMemory {
         this.activations =
                 precision == Precision.FLOAT32 ? ElementType.FLOAT32 : ElementType.BFLOAT16;
         int towerLayers = vision.layersUpTo(config.visionHiddenState());
-        List<PartPrecision> parts = PartPrecision.of(config, vision, towerLayers, precision);
+        List<PartPrecision> parts = PartPrecision.of(config, vision, precision);
+        Predicate<String> loaded = ours -> isLoaded(ours, towerLayers, vision.layers());
+        // What the files hold, whatever config.json promises: who opens them says what is missing.
+        Map<String, Long> repeats =
+                tensors.names().stream()
+                        .filter(loaded)
+                        .map(PartPrecision::inFirstLayer)
+                        .collect(Collectors.groupingBy(ours -> ours, Collectors.counting()));
         Set<String> linear = new HashSet<>();
         long afterwards = 0;
         // The head comes last: what others take while they are converted, it takes when it is
@@ -55,7 +65,7 @@ final class WeightMemory {
             PartPrecision part = parts.get(i);
             part.layers().forEach(layer -> linear.add(layer.name() + StoredLevels.LEVELS));
             long before = copied;
-            linears(part);
+            linears(part, repeats);
             loading = Math.max(loading, converting(part) - afterwards);
             afterwards += copied - before;
         }
@@ -63,7 +73,7 @@ final class WeightMemory {
             boolean other =
                     !StoredLevels.isScale(ours)
                             && !linear.contains(PartPrecision.inFirstLayer(ours))
-                            && isLoaded(ours, towerLayers, vision.layers());
+                            && loaded.test(ours);
             if (other) {
                 add(tensors.info(ours).orElseThrow());
             }
@@ -90,27 +100,27 @@ final class WeightMemory {
         }
     }
 
-    private void linears(PartPrecision part) {
+    private void linears(PartPrecision part, Map<String, Long> repeatsByName) {
         for (MatrixShape layer : part.layers()) {
+            // A tied head has no weight of its own.
+            long tied = layer.name().equals(Decoder.HEAD) ? 1 : 0;
+            long repeats = repeatsByName.getOrDefault(layer.name() + StoredLevels.LEVELS, tied);
             long weights = layer.outputs() * layer.inputs();
             switch (part.precision()) {
-                case FLOAT32 -> copied += part.repeats() * weights * Float.BYTES;
+                case FLOAT32 -> copied += repeats * weights * Float.BYTES;
                 case BFLOAT16 ->
                         add(
-                                part.repeats() * weights * ElementType.BFLOAT16.bytes(),
+                                repeats * weights * ElementType.BFLOAT16.bytes(),
                                 !part.packing() && stored(layer) == ElementType.BFLOAT16);
                 // Scales and zero points, 4 bytes each.
-                case INT8 -> copied += part.repeats() * (weights + 8 * layer.outputs());
+                case INT8 -> copied += repeats * (weights + 8 * layer.outputs());
                 // A step and an offset for each group, 2 bytes each.
-                case INT4 ->
-                        copied +=
-                                part.repeats() * (weights / 2 + 4 * weights / Precision.INT4_GROUP);
+                case INT4 -> copied += repeats * (weights / 2 + 4 * weights / Precision.INT4_GROUP);
             }
         }
     }
 
     private ElementType stored(MatrixShape layer) {
-        // A tied head has no weight of its own.
         Optional<TensorInfo> info = tensors.info(layer.name() + StoredLevels.LEVELS);
         return info.or(() -> tensors.info("decoder.embed_tokens.weight"))
                 .map(TensorInfo::type)

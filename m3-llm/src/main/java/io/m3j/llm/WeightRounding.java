@@ -27,7 +27,7 @@ import java.util.function.Function;
  */
 final class WeightRounding implements AutoCloseable {
 
-    private static final String HEAD = "decoder.lm_head" + StoredLevels.LEVELS;
+    private static final String HEAD = Decoder.HEAD + StoredLevels.LEVELS;
     private static final String EMBEDDINGS = "decoder.embed_tokens.weight";
 
     /** What a weight becomes. */
@@ -67,7 +67,7 @@ final class WeightRounding implements AutoCloseable {
             ClipVisionConfig vision,
             Precision precision) {
         Map<String, Target> targets = new HashMap<>();
-        for (PartPrecision part : PartPrecision.of(config, vision, vision.layers(), precision)) {
+        for (PartPrecision part : PartPrecision.of(config, vision, precision)) {
             for (MatrixShape layer : part.layers()) {
                 targets.put(
                         layer.name() + StoredLevels.LEVELS, new Target(layer, part.precision()));
