@@ -144,25 +144,9 @@ public final class Batch implements AutoCloseable {
      * @throws M3Exception if it can never join, since its cache alone passes the limit
      */
     public boolean admits(PreparedRequest request) {
-        if (request.cacheBytes() > options.cacheBytes()) {
-            throw new M3Exception(
-                    "request: its KV cache takes "
-                            + mebibytes(request.cacheBytes())
-                            + " for "
-                            + request.promptTokens()
-                            + " positions of prompt and "
-                            + request.options().maxNewTokens()
-                            + " of answer, but a batch may take "
-                            + mebibytes(options.cacheBytes())
-                            + " in all; ask for fewer new tokens or a coarser scale, or raise"
-                            + " cacheBytes");
-        }
+        options.requireRoom(request);
         return members.size() < options.maxRunning()
                 && request.cacheBytes() <= options.cacheBytes() - cacheBytes;
-    }
-
-    static String mebibytes(long bytes) {
-        return (bytes + (1 << 20) - 1 >> 20) + " MiB";
     }
 
     /**
@@ -190,11 +174,11 @@ public final class Batch implements AutoCloseable {
                             + " of "
                             + options.maxRunning()
                             + " answers run with "
-                            + mebibytes(cacheBytes)
+                            + BatchOptions.mebibytes(cacheBytes)
                             + " of "
-                            + mebibytes(options.cacheBytes())
+                            + BatchOptions.mebibytes(options.cacheBytes())
                             + " of KV cache: no room for one of "
-                            + mebibytes(request.cacheBytes())
+                            + BatchOptions.mebibytes(request.cacheBytes())
                             + "; take some steps first");
         }
         Sequence sequence =

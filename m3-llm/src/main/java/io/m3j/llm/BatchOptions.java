@@ -30,6 +30,30 @@ public record BatchOptions(int maxRunning, int promptRows, long cacheBytes, long
     }
 
     /**
+     * @param request to be answered
+     * @throws M3Exception if its KV cache alone passes {@link #cacheBytes}, so that it can never join
+     */
+    public void requireRoom(PreparedRequest request) {
+        if (request.cacheBytes() > cacheBytes) {
+            throw new M3Exception(
+                    "request: its KV cache takes "
+                            + mebibytes(request.cacheBytes())
+                            + " for "
+                            + request.promptTokens()
+                            + " positions of prompt and "
+                            + request.options().maxNewTokens()
+                            + " of answer, but a batch may take "
+                            + mebibytes(cacheBytes)
+                            + " in all; ask for fewer new tokens or a coarser scale, or raise"
+                            + " cacheBytes");
+        }
+    }
+
+    static String mebibytes(long bytes) {
+        return (bytes + (1 << 20) - 1 >> 20) + " MiB";
+    }
+
+    /**
      * @return the defaults, from the memory that is free now
      */
     public static BatchOptions defaults() {
