@@ -11,19 +11,14 @@ import io.m3j.llm.Request;
 import io.m3j.vision.EncodedImage;
 import io.m3j.vision.M3Image;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -60,19 +55,11 @@ public final class ContinuousBatcher implements AutoCloseable {
 
     private final M3Model model;
     private final BatcherOptions options;
+    private final RequestQueue queue;
     private final Batch batch; // the worker's, until it has ended
     private final ExecutorService delivery;
     private final Thread worker;
     private final Thread encoder;
-
-    private final Object lock = new Object();
-    private final Deque<Ticket> waiting = new ArrayDeque<>(); // in the order of arrival
-    private final Set<Ticket> open = new LinkedHashSet<>(); // until their futures are done
-    private final Deque<Ticket> atTheDoor = new ArrayDeque<>(); // wait for a place in the queue
-    private RuntimeException closed; // why, once nothing is taken in any more
-    private int running;
-    private long cacheBytes;
-    private long prefixBytes;
 
     /**
      * Starts the threads.
@@ -83,6 +70,7 @@ public final class ContinuousBatcher implements AutoCloseable {
     public ContinuousBatcher(M3Model model, BatcherOptions options) {
         this.model = required(model, "model");
         this.options = required(options, "options");
+        this.queue = new RequestQueue(options);
         this.batch = model.newBatch(options.batch());
         String name = "m3-batcher-" + COUNT.incrementAndGet();
         this.delivery = Executors.newCachedThreadPool(daemons(name + "-delivery"));
@@ -128,12 +116,7 @@ public final class ContinuousBatcher implements AutoCloseable {
 
     private CompletableFuture<Answer> submit(Request request, Optional<Consumer<String>> onText) {
         Ticket ticket = ticket(request, onText);
-        synchronized (lock) {
-            if (full() || waiting.size() + atTheDoor.size() >= options.queueCapacity()) {
-                throw full("submit it later, or wait with submitWaiting");
-            }
-            enqueue(ticket);
-        }
+        queue.offer(ticket);
         return ticket.future;
     }
 
@@ -152,30 +135,14 @@ public final class ContinuousBatcher implements AutoCloseable {
             Request request, Consumer<String> onText, Duration patience)
             throws InterruptedException {
         Ticket ticket = ticket(request, Optional.of(required(onText, "onText")));
-        long end = System.nanoTime() + required(patience, "patience").toNanos();
-        synchronized (lock) {
-            atTheDoor.add(ticket);
-            try {
-                while (full() || atTheDoor.peek() != ticket) {
-                    long left = end - System.nanoTime();
-                    if (left <= 0) {
-                        throw full("it had no place for " + patience + "; submit it later");
-                    }
-                    TimeUnit.NANOSECONDS.timedWait(lock, left);
-                }
-                enqueue(ticket);
-            } finally {
-                atTheDoor.remove(ticket);
-                lock.notifyAll();
-            }
-        }
+        queue.put(ticket, required(patience, "patience"));
         return ticket.future;
     }
 
     /** Checked and put into ids by the caller's thread, so that nothing runs for what is wrong. */
     private Ticket ticket(Request request, Optional<Consumer<String>> onText) {
         Ticket ticket = new Ticket(required(request, "request"), onText, delivery);
-        requireOpen();
+        queue.requireOpen();
         if (request.pictures().isEmpty()) {
             ticket.prepared = prepared(request);
         }
@@ -188,55 +155,11 @@ public final class ContinuousBatcher implements AutoCloseable {
         return prepared;
     }
 
-    private void requireOpen() {
-        synchronized (lock) {
-            if (closed != null) {
-                throw new IllegalStateException(closed.getMessage(), closed);
-            }
-        }
-    }
-
-    private boolean full() {
-        requireOpen();
-        return waiting.size() >= options.queueCapacity();
-    }
-
-    private M3Exception full(String advice) {
-        return new M3Exception("queue: full: " + load() + "; " + advice);
-    }
-
-    private void enqueue(Ticket ticket) {
-        waiting.add(ticket);
-        open.add(ticket);
-        ticket.listen();
-        ticket.future.whenComplete((answer, failure) -> settle(ticket));
-        lock.notifyAll();
-    }
-
-    /** Whoever completed the future: its place is free, its pictures go. */
-    private void settle(Ticket ticket) {
-        synchronized (lock) {
-            waiting.remove(ticket);
-            open.remove(ticket);
-            lock.notifyAll();
-        }
-        ticket.free();
-    }
-
     /**
      * @return how busy this is
      */
     public Load load() {
-        synchronized (lock) {
-            return new Load(
-                    waiting.size(),
-                    options.queueCapacity(),
-                    running,
-                    options.batch().maxRunning(),
-                    cacheBytes,
-                    options.batch().cacheBytes(),
-                    prefixBytes);
-        }
+        return queue.load();
     }
 
     // The two threads
@@ -260,7 +183,7 @@ public final class ContinuousBatcher implements AutoCloseable {
     private void answer() throws InterruptedException {
         List<Ticket> members = new ArrayList<>();
         try {
-            while (admit(members)) {
+            while (queue.admit(!members.isEmpty(), ticket -> join(ticket, members))) {
                 for (Ticket ticket : members) {
                     if (ticket.done()) {
                         batch.cancel(ticket.member);
@@ -280,90 +203,30 @@ public final class ContinuousBatcher implements AutoCloseable {
         }
     }
 
-    private void count() {
-        synchronized (lock) {
-            running = batch.size();
-            cacheBytes = batch.cacheBytes();
-            prefixBytes = batch.prefixBytes();
-        }
-    }
-
-    /**
-     * Waits until there is something to do and lets in what has room, in the order of arrival: one that
-     * does not fit yet holds back those behind it, so that it will.
-     *
-     * @return false once this was closed
-     */
-    private boolean admit(List<Ticket> members) throws InterruptedException {
-        synchronized (lock) {
-            while (closed == null) {
-                expire();
-                Optional<Ticket> next = next();
-                while (next.isPresent() && batch.admits(next.get().prepared)) {
-                    join(next.get(), members);
-                    next = next();
-                }
-                if (!members.isEmpty()) {
-                    return true;
-                }
-                // Timeouts are looked at once in a while; everything else wakes this.
-                lock.wait(options.timeout().map(ContinuousBatcher::patience).orElse(0L));
-            }
+    private boolean join(Ticket ticket, List<Ticket> members) {
+        if (!batch.admits(ticket.prepared)) {
             return false;
         }
-    }
-
-    /** A tenth of the timeout is how late it may be noticed. */
-    private static long patience(Duration timeout) {
-        return Math.max(1, timeout.dividedBy(10).toMillis());
-    }
-
-    /** The first that waits with its pictures encoded. */
-    private Optional<Ticket> next() {
-        return waiting.stream().filter(ticket -> ticket.prepared != null).findFirst();
-    }
-
-    private void join(Ticket ticket, List<Ticket> members) {
-        waiting.remove(ticket);
-        boolean kept = ticket.request.pictures().isEmpty();
-        ticket.begin(batch.join(ticket.prepared, kept));
+        boolean keptImages = ticket.request.pictures().isEmpty();
+        ticket.begin(batch.join(ticket.prepared, keptImages));
         members.add(ticket);
-        running = batch.size();
-        cacheBytes = batch.cacheBytes();
-        lock.notifyAll(); // there is a place in the queue
+        count();
+        return true;
     }
 
-    private void expire() {
-        options.timeout()
-                .ifPresent(
-                        timeout ->
-                                open.stream()
-                                        .filter(ticket -> ticket.passed(timeout))
-                                        .forEach(ticket -> ticket.fail(timedOut(ticket, timeout))));
-    }
-
-    private static M3Exception timedOut(Ticket ticket, Duration timeout) {
-        return new M3Exception(
-                "request: no answer within "
-                        + timeout
-                        + ": "
-                        + ticket.progress()
-                        + "; raise the timeout, ask for fewer tokens or a coarser scale, or ask"
-                        + " less at once");
+    private void count() {
+        queue.count(batch.size(), batch.cacheBytes(), batch.prefixBytes());
     }
 
     /** Encodes pictures of those that are near the head of the queue, in order. */
     private void encode() throws InterruptedException {
-        for (Optional<Ticket> next = nextPictures(); next.isPresent(); next = nextPictures()) {
+        Optional<Ticket> next;
+        while ((next = queue.nextPictures()).isPresent()) {
             Ticket ticket = next.get();
             try {
                 List<EncodedImage> images = encoded(ticket.request.pictures());
                 ticket.own(images);
-                PreparedRequest ready = prepared(ticket.request.with(images));
-                synchronized (lock) {
-                    ticket.prepared = ready;
-                    lock.notifyAll();
-                }
+                queue.ready(ticket, prepared(ticket.request.with(images)));
             } catch (RuntimeException e) {
                 ticket.fail(e);
             }
@@ -383,40 +246,14 @@ public final class ContinuousBatcher implements AutoCloseable {
         }
     }
 
-    /** No further ahead than the batch is wide: encoded pictures take memory. */
-    private Optional<Ticket> nextPictures() throws InterruptedException {
-        synchronized (lock) {
-            while (closed == null) {
-                Optional<Ticket> next =
-                        waiting.stream()
-                                .limit(options.batch().maxRunning())
-                                .filter(ticket -> ticket.prepared == null && !ticket.encoding)
-                                .findFirst();
-                if (next.isPresent()) {
-                    next.get().encoding = true;
-                    return next;
-                }
-                lock.wait();
-            }
-            return Optional.empty();
-        }
-    }
-
     // The end
 
     /** Takes in nothing more, and fails what is open unless its answer is ready. */
     private void refuse(RuntimeException reason, Executor executor) {
-        List<Ticket> ending;
-        synchronized (lock) {
-            if (closed == null) {
-                closed = reason;
-            }
-            lock.notifyAll();
-            ending = List.copyOf(open);
-        }
-        for (Ticket ticket : ending) {
-            String message = reason.getMessage() + "; " + ticket.progress();
-            executor.execute(() -> ticket.end(new IllegalStateException(message, reason)));
+        RuntimeException first = queue.close(reason);
+        for (Ticket ticket : queue.open()) {
+            String message = first.getMessage() + "; " + ticket.progress();
+            executor.execute(() -> ticket.end(new IllegalStateException(message, first)));
         }
     }
 
@@ -426,14 +263,9 @@ public final class ContinuousBatcher implements AutoCloseable {
      */
     @Override
     public void close() {
-        synchronized (lock) {
-            if (closed == null) {
-                closed = new IllegalStateException("the batcher was closed");
-            }
-            lock.notifyAll();
-        }
+        RuntimeException reason = queue.close(new IllegalStateException("the batcher was closed"));
         boolean interrupted = awaitEnd(worker) | awaitEnd(encoder);
-        refuse(closed, Runnable::run);
+        refuse(reason, Runnable::run);
         delivery.shutdownNow();
         if (interrupted) {
             Thread.currentThread().interrupt();

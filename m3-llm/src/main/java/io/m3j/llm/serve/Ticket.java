@@ -29,7 +29,7 @@ final class Ticket {
     private List<EncodedImage> own = List.of(); // encoded for this request alone
     private boolean freed;
 
-    // Guarded by the batcher's lock.
+    // Guarded by the queue.
     PreparedRequest prepared; // once its pictures are encoded
     boolean encoding;
 
