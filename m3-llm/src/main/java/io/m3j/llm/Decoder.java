@@ -161,6 +161,23 @@ final class Decoder {
     }
 
     /**
+     * @param capacity positions of prompt and answer
+     * @return bytes that {@link #newCache} takes
+     */
+    long cacheBytes(int capacity) {
+        return KvCache.bytes(config, precision, capacity);
+    }
+
+    /**
+     * @param length positions of a prompt
+     * @return whether what is read of its beginning does not depend on what follows, so that it may be
+     *     read in pieces
+     */
+    boolean readsInPieces(int length) {
+        return !rotary.stretched(length);
+    }
+
+    /**
      * Rows of the embedding table.
      *
      * @param owner owns the result

@@ -7,42 +7,30 @@ import io.m3j.core.torch.Kernels;
 import io.m3j.llm.generate.LogitSource;
 import java.util.function.Function;
 
-/**
- * One request: a prompt's embeddings, then a cache that is filled by one id at a time. Nothing is
- * allocated before the first is asked for.
- */
+/** One request by itself: its prompt in one pass, then one id after another. */
 final class DecoderSession implements LogitSource {
 
     private final Kernels kernels;
     private final Decoder decoder;
     private final Lifetime model;
-    private final Function<NDManager, NDArray> prompt;
-    private final int capacity;
-    private KvCache cache;
+    private final Sequence sequence;
 
     /**
      * @param kernels to make managers with
      * @param decoder that reads
      * @param model kept open during each step, not between them
-     * @param prompt makes the prompt's embeddings [L, D]
-     * @param capacity positions of prompt and answer together
+     * @param sequence the prompt; closed with this
      */
-    DecoderSession(
-            Kernels kernels,
-            Decoder decoder,
-            Lifetime model,
-            Function<NDManager, NDArray> prompt,
-            int capacity) {
+    DecoderSession(Kernels kernels, Decoder decoder, Lifetime model, Sequence sequence) {
         this.kernels = kernels;
         this.decoder = decoder;
         this.model = model;
-        this.prompt = prompt;
-        this.capacity = capacity;
+        this.sequence = sequence;
     }
 
     @Override
     public float[] prefill() {
-        return read(prompt);
+        return read(sequence::prompt); // [L, D]
     }
 
     @Override
@@ -53,20 +41,18 @@ final class DecoderSession implements LogitSource {
     private float[] read(Function<NDManager, NDArray> embeddings) {
         return model.during(
                 () -> {
-                    if (cache == null) {
-                        cache = decoder.newCache(capacity);
-                    }
                     try (NDManager scope = kernels.newManager()) {
                         NDArray x = embeddings.apply(scope);
-                        return decoder.forward(scope, x, cache, true).toFloatArray();
+                        NDArray logits = decoder.forward(scope, x, sequence.cache(), true);
+                        float[] numbers = logits.toFloatArray();
+                        sequence.rowsRead();
+                        return numbers;
                     }
                 });
     }
 
     @Override
     public void close() {
-        if (cache != null) {
-            cache.close();
-        }
+        sequence.close();
     }
 }

@@ -97,6 +97,20 @@ final class Fusion {
         return Math.toIntExact(positions);
     }
 
+    /**
+     * @param images one for each slot, in the order of the slots
+     * @param ids the prompt
+     * @param scale of every image
+     * @param newTokens how long the answer may become
+     * @return the prompt, checked as by {@link #length}
+     */
+    Prompt prompt(List<EncodedImage> images, long[] ids, Scale scale, int newTokens) {
+        int length = length(images, ids, scale, newTokens);
+        long[] slotted = Arrays.stream(ids).map(id -> isSlot(id) ? Prompt.SLOT : id).toArray();
+        int[] tokens = images.stream().mapToInt(image -> image.tokenCount(scale)).toArray();
+        return new Prompt(List.copyOf(images), slotted, scale, tokens, length);
+    }
+
     private void requireContext(
             long positions, int newTokens, List<EncodedImage> images, Scale scale) {
         int context = decoder.config().maximumPositions();

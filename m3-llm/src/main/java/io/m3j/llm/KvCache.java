@@ -4,6 +4,7 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.M3Exception;
+import io.m3j.core.torch.DecoderKernels;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Precision;
 import java.util.ArrayList;
@@ -17,7 +18,9 @@ import java.util.List;
  */
 final class KvCache implements AutoCloseable {
 
+    private final Kernels kernels;
     private final NDManager manager;
+    private final long bytes;
     private final List<NDArray> keys = new ArrayList<>();
     private final List<NDArray> values = new ArrayList<>();
     private final int capacity;
@@ -30,24 +33,35 @@ final class KvCache implements AutoCloseable {
      * @param capacity positions it can hold
      */
     KvCache(Kernels kernels, DecoderConfig config, Precision precision, int capacity) {
+        this.kernels = kernels;
         this.capacity = capacity;
-        long bytes = config.cacheElementsPerPosition() * capacity * precision.activations().bytes();
+        this.bytes = bytes(config, precision, capacity);
         if (bytes > AvailableMemory.bytes()) {
-            throw tooLarge(bytes, null);
+            throw tooLarge(null);
         }
         this.manager = kernels.newManager();
         try {
             for (int layer = 0; layer < config.layers(); layer++) {
-                keys.add(allocate(kernels, config, precision));
-                values.add(allocate(kernels, config, precision));
+                keys.add(allocate(config, precision));
+                values.add(allocate(config, precision));
             }
         } catch (EngineException e) {
             manager.close();
-            throw tooLarge(bytes, e);
+            throw tooLarge(e);
         }
     }
 
-    private M3Exception tooLarge(long bytes, EngineException cause) {
+    /**
+     * @param config the decoder's sizes
+     * @param precision that the decoder computes in
+     * @param capacity positions
+     * @return what a cache of that capacity takes
+     */
+    static long bytes(DecoderConfig config, Precision precision, int capacity) {
+        return config.cacheElementsPerPosition() * capacity * precision.activations().bytes();
+    }
+
+    private M3Exception tooLarge(EngineException cause) {
         return new M3Exception(
                 "KV cache: "
                         + capacity
@@ -60,7 +74,7 @@ final class KvCache implements AutoCloseable {
                 cause);
     }
 
-    private NDArray allocate(Kernels kernels, DecoderConfig config, Precision precision) {
+    private NDArray allocate(DecoderConfig config, Precision precision) {
         return kernels.zeros(
                 manager,
                 precision.activations(),
@@ -83,6 +97,13 @@ final class KvCache implements AutoCloseable {
      */
     NDArray values(int layer) {
         return values.get(layer);
+    }
+
+    /**
+     * @return what this takes
+     */
+    long bytes() {
+        return bytes;
     }
 
     /**
@@ -122,6 +143,23 @@ final class KvCache implements AutoCloseable {
     void advance(int positions) {
         require(positions);
         length += positions;
+    }
+
+    /**
+     * Fills this, still empty, with the first positions of another of the same decoder.
+     *
+     * @param other that holds them; not changed
+     * @param positions how many
+     */
+    void copyFrom(KvCache other, int positions) {
+        DecoderKernels copying = new DecoderKernels(kernels);
+        try (NDManager scope = kernels.newManager()) {
+            for (int layer = 0; layer < keys.size(); layer++) {
+                copying.copyPositions(scope, keys(layer), other.keys(layer), positions);
+                copying.copyPositions(scope, values(layer), other.values(layer), positions);
+            }
+        }
+        advance(positions);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.m3j.llm;
 
 import ai.djl.Device;
+import io.m3j.core.M3Exception;
 import io.m3j.core.Pooling;
 import io.m3j.core.torch.Precision;
 import java.nio.file.Path;
@@ -21,6 +22,10 @@ import java.util.Optional;
  * @param mapped whether weights that need no conversion are used where they lie in the file, shared
  *     with other processes; else they are copied into memory of this process, in huge pages where the
  *     system grants them
+ * @param prefixBytes what beginnings of prompts may take that were read before and are kept for prompts
+ *     that begin alike: the system prompt, and a picture asked again at one scale; 0 keeps none. Reused or
+ *     read anew, a prompt gives the same numbers up to the order of summation; without any kept, to the
+ *     last bit
  * @param progress told how loading goes
  */
 public record LoadOptions(
@@ -32,7 +37,15 @@ public record LoadOptions(
         Optional<ImageMode> imageMode,
         Pooling pooling,
         boolean mapped,
+        long prefixBytes,
         LoadProgress progress) {
+
+    /** Checks the numbers. */
+    public LoadOptions {
+        if (prefixBytes < 0) {
+            throw new M3Exception("prefixBytes " + prefixBytes + ": expected at least 0");
+        }
+    }
 
     /** How a picture that is not a square becomes one. */
     public enum ImageMode {
@@ -77,6 +90,7 @@ public record LoadOptions(
         private Optional<ImageMode> imageMode = Optional.empty();
         private Pooling pooling = Pooling.AVERAGE;
         private boolean mapped = true;
+        private long prefixBytes;
         private LoadProgress progress = (done, total) -> {};
 
         private Builder() {}
@@ -154,6 +168,15 @@ public record LoadOptions(
         }
 
         /**
+         * @param value bytes for beginnings of prompts; 0, the default, keeps none
+         * @return this
+         */
+        public Builder prefixBytes(long value) {
+            prefixBytes = value;
+            return this;
+        }
+
+        /**
          * @param value told how loading goes
          * @return this
          */
@@ -175,6 +198,7 @@ public record LoadOptions(
                     imageMode,
                     pooling,
                     mapped,
+                    prefixBytes,
                     progress);
         }
     }

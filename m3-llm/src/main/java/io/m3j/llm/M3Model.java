@@ -17,13 +17,10 @@ import io.m3j.vision.EncodedImage;
 import io.m3j.vision.M3Image;
 import io.m3j.vision.NestedVisionEncoder;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import java.util.stream.LongStream;
 
 /**
  * A vision-language model that looks at a picture through any scale of its ladder: 1, 9, 36, 144 or
@@ -52,6 +49,8 @@ public final class M3Model implements AutoCloseable {
     private final PrecisionChoice precision;
     private final MemoryPlan plan;
     private final Fusion fusion;
+    private final PrefixCache prefixes;
+    private final Preparation preparation;
     private final Lifetime lifetime;
     private M3Tokenizer tokenizer;
 
@@ -75,6 +74,9 @@ public final class M3Model implements AutoCloseable {
         this.fusion =
                 new Fusion(
                         kernels, decoder, precision.precision().activations(), config.imageToken());
+        this.prefixes = new PrefixCache(decoder, options.prefixBytes());
+        this.preparation =
+                new Preparation(config, ladder(), decoder, fusion, this::tokenizer, this::template);
     }
 
     /**
@@ -214,11 +216,13 @@ public final class M3Model implements AutoCloseable {
         required(question, "question");
         ladder().require(scale);
         try (EncodedImage encoded = encode(image)) {
+            // The picture is closed right after: nothing of it is kept to be asked again.
             return generate(
-                    encoded,
+                    List.of(encoded),
                     question,
                     GenerationOptions.builder().scale(scale).build(),
-                    piece -> {});
+                    piece -> {},
+                    false);
         }
     }
 
@@ -256,41 +260,61 @@ public final class M3Model implements AutoCloseable {
             GenerationOptions options,
             Consumer<String> onText) {
         required(onText, "onText");
+        return generate(images, question, options, onText, true);
+    }
+
+    private Answer generate(
+            List<EncodedImage> images,
+            String question,
+            GenerationOptions options,
+            Consumer<String> onText,
+            boolean keptImages) {
         required(question, "question");
-        PromptTemplate template =
-                required(options, "options")
-                        .template()
-                        .map(PromptTemplate::named)
-                        .orElseGet(this::template);
-        String prompt = template.prompt(Conversation.ask(withMarkers(images.size(), question)));
-        long[] ids = tokenizer().encodeWithImages(prompt);
-        try (Generation generation = start(images, ids, options, template.stopStrings())) {
+        required(options, "options");
+        PreparedRequest request = preparation.question(images, question, options);
+        try (Generation generation = start(request, keptImages)) {
             while (generation.hasNext()) {
                 onText.accept(generation.next());
             }
-            Scale scale = scale(options);
-            int visual = images.stream().mapToInt(image -> image.tokenCount(scale)).sum();
-            Duration encode =
-                    images.stream()
-                            .map(EncodedImage::encodeTime)
-                            .reduce(Duration.ZERO, Duration::plus);
-            return new Answer(
-                    generation.text().strip(),
-                    generation.ids(),
-                    visual,
-                    ids.length - images.size() + visual,
-                    generation.finishReason().orElseThrow(),
-                    generation.timings(encode));
+            return request.answer(generation.transcript(), generation::timings);
         }
     }
 
-    /** LLaVA's own form: each picture on a line of its own before the question. */
-    private String withMarkers(int images, String question) {
-        String marker = M3Tokenizer.IMAGE_MARKER;
-        String wrapped = config.imageStartEnd() ? "<im_start>" + marker + "<im_end>" : marker;
-        return question.contains(marker)
-                ? question.replace(marker, wrapped)
-                : (wrapped + "\n").repeat(images) + question;
+    /**
+     * Answers many requests at once, each as if it were asked alone: one pass through the decoder reads
+     * rows of all that run, as many as the memory that is free has room for.
+     *
+     * @param requests of any encoded images, scales, lengths and options
+     * @return their answers, in the order of the requests; what there is of them when the calling thread
+     *     is interrupted, which then end as {@link io.m3j.llm.generate.FinishReason#CANCELLED}
+     * @throws M3Exception if one of them cannot be answered; then none is
+     */
+    public List<Answer> generate(List<Request> requests) {
+        BatchRun run = new BatchRun(this, required(requests, "requests"));
+        BatchOptions limits = BatchOptions.builder().prefixBytes(options.prefixBytes()).build();
+        try (Batch batch = newBatch(limits)) {
+            return run.in(batch);
+        }
+    }
+
+    /**
+     * @param request whose pictures are encoded
+     * @return the same, checked and put into ids, for a {@link Batch}; holds no native memory
+     * @throws M3Exception if it cannot be answered, whatever else runs
+     */
+    public PreparedRequest prepare(Request request) {
+        return preparation.prepare(required(request, "request"));
+    }
+
+    /**
+     * Starts an empty batch, for callers that run its steps themselves.
+     *
+     * @param limits what it takes on at once
+     * @return the batch, to be closed by the caller
+     */
+    public Batch newBatch(BatchOptions limits) {
+        required(limits, "limits");
+        return new Batch(kernels, decoder, fusion, lifetime, limits);
     }
 
     /**
@@ -309,8 +333,8 @@ public final class M3Model implements AutoCloseable {
             long[] ids,
             GenerationOptions options,
             List<String> stopStrings) {
-        return start(
-                images, ids, options, stopStrings, Optional.of(tokenizer().streamingDecoder()));
+        Optional<StreamingDecoder> text = Optional.of(tokenizer().streamingDecoder());
+        return start(preparation.ids(images, ids, options, stopStrings, text), true);
     }
 
     /**
@@ -323,32 +347,23 @@ public final class M3Model implements AutoCloseable {
      * @throws M3Exception as the other
      */
     public Generation start(List<EncodedImage> images, long[] ids, GenerationOptions options) {
-        return start(images, ids, options, List.of(), Optional.empty());
+        return start(preparation.ids(images, ids, options, List.of(), Optional.empty()), true);
     }
 
-    private Generation start(
-            List<EncodedImage> images,
-            long[] ids,
-            GenerationOptions options,
-            List<String> stopStrings,
-            Optional<StreamingDecoder> text) {
-        required(stopStrings, "stopStrings");
-        Scale scale = scale(options);
-        int length = fusion.length(images, ids, scale, options.maxNewTokens());
-        int capacity = length + options.maxNewTokens();
-        requireMemory(length, capacity, 1);
-        long[] prompt = ids.clone();
-        List<EncodedImage> kept = List.copyOf(images);
-        DecoderSession session =
-                new DecoderSession(
+    private Generation start(PreparedRequest request, boolean keptImages) {
+        int rows = request.prompt().length();
+        requireMemory(rows, rows + request.options().maxNewTokens(), 1);
+        Sequence sequence =
+                new Sequence(
                         kernels,
                         decoder,
-                        lifetime,
-                        owner -> fusion.fuse(owner, kept, prompt, scale),
-                        capacity);
-        long[] promptText = LongStream.of(prompt).filter(id -> !fusion.isSlot(id)).toArray();
-        Set<Long> end = config.endOfSequence();
-        return new Generation(session, text, options, stopStrings, end, promptText);
+                        fusion,
+                        prefixes,
+                        request.prompt(),
+                        request.options().maxNewTokens(),
+                        keptImages);
+        DecoderSession session = new DecoderSession(kernels, decoder, lifetime, sequence);
+        return new Generation(session, request.transcript());
     }
 
     /**
@@ -408,10 +423,6 @@ public final class M3Model implements AutoCloseable {
         }
     }
 
-    private Scale scale(GenerationOptions options) {
-        return ladder().require(required(options, "options").scale().orElse(ladder().finest()));
-    }
-
     /**
      * @return how many arrays hang on this model, its weights included, for tests against leaks
      */
@@ -428,6 +439,7 @@ public final class M3Model implements AutoCloseable {
                     tokenizer.close();
                 }
             }
+            prefixes.close();
             kernels.close();
         }
     }

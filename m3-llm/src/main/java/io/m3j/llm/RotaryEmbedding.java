@@ -72,7 +72,11 @@ final class RotaryEmbedding {
                 kernels.concatenate(owner, cosines, 0), kernels.concatenate(owner, sines, 0));
     }
 
-    private boolean stretched(int end) {
+    /**
+     * @param end behind the last of the positions that are read at once
+     * @return whether their angles depend on how many they are
+     */
+    boolean stretched(int end) {
         return config.ropeScaling().kind() == RopeScaling.Kind.DYNAMIC
                 && end > config.ropeScaling().originalPositions();
     }

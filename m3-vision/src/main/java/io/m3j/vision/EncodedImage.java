@@ -7,6 +7,10 @@ import io.m3j.core.NestedTokens;
 import io.m3j.core.Scale;
 import io.m3j.core.torch.Kernels;
 import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -23,6 +27,8 @@ public final class EncodedImage implements AutoCloseable {
     private final int height;
     private final Duration encodeTime;
     private final Lifetime lifetime = new Lifetime("the encoded image");
+    private final Set<Consumer<EncodedImage>> whenClosed = new LinkedHashSet<>();
+    private boolean closed;
 
     EncodedImage(NestedTokens tokens, int width, int height, Duration encodeTime) {
         this.tokens = tokens;
@@ -108,11 +114,34 @@ public final class EncodedImage implements AutoCloseable {
         return lifetime.during(call);
     }
 
+    /**
+     * Has what was derived from this picture freed with it.
+     *
+     * @param listener told once, by the thread that closes, or at once if this was closed; one that
+     *     was given before is not told twice
+     */
+    public void whenClosed(Consumer<EncodedImage> listener) {
+        synchronized (whenClosed) {
+            if (!closed) {
+                whenClosed.add(listener);
+                return;
+            }
+        }
+        listener.accept(this);
+    }
+
     /** Frees the tokens once no call reads them any more. */
     @Override
     public void close() {
         if (lifetime.close()) {
             tokens.close();
+            List<Consumer<EncodedImage>> told;
+            synchronized (whenClosed) {
+                closed = true;
+                told = List.copyOf(whenClosed);
+                whenClosed.clear();
+            }
+            told.forEach(listener -> listener.accept(this));
         }
     }
 }

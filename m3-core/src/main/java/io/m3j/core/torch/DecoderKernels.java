@@ -31,6 +31,19 @@ public final class DecoderKernels {
     }
 
     /**
+     * Copies the first positions of one cache into another.
+     *
+     * @param owner owns the result
+     * @param into [G, capacity, E], written in place
+     * @param source [G, its capacity, E]
+     * @param count how many positions
+     * @return the positions written, a view [G, count, E]
+     */
+    public NDArray copyPositions(NDManager owner, NDArray into, NDArray source, int count) {
+        return kernels.call(owner, "copy_positions", into, source, count);
+    }
+
+    /**
      * One attention sublayer, its residual included, for the new rows of one or more sequences;
      * writes their keys and values into the caches.
      *

@@ -1,14 +1,11 @@
 package io.m3j.llm.generate;
 
 import io.m3j.core.Lifetime;
-import io.m3j.llm.tokenizer.StreamingDecoder;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * An answer in the making: a stream of pieces of text, each computed when it is asked for. No piece
@@ -21,16 +18,8 @@ import java.util.Set;
 public final class Generation implements Iterator<String>, AutoCloseable {
 
     private final LogitSource source;
-    private final Optional<StreamingDecoder> decoder;
-    private final GenerationOptions options;
-    private final Set<Long> endOfSequence;
-    private final Sampler sampler;
-    private final StopRules stopRules;
+    private final Transcript transcript;
     private final Lifetime lifetime = new Lifetime("the answer");
-    private final List<Long> ids = new ArrayList<>();
-    private final StringBuilder text = new StringBuilder();
-    private String pending = "";
-    private FinishReason finishReason;
     private RuntimeException failure;
     private Duration prefill = Duration.ZERO;
     private Duration decode = Duration.ZERO;
@@ -38,30 +27,11 @@ public final class Generation implements Iterator<String>, AutoCloseable {
 
     /**
      * @param source the prompt and the model; closed with this
-     * @param decoder ids to text; empty if only ids are wanted
-     * @param options how to pick and when to stop
-     * @param stopStrings those of the prompt template; the options' own are added
-     * @param endOfSequence ids that end the answer, unless the options ignore them
-     * @param promptIds ids of the prompt's text, for the repetition penalty
+     * @param transcript of the answer, still empty
      */
-    public Generation(
-            LogitSource source,
-            Optional<StreamingDecoder> decoder,
-            GenerationOptions options,
-            List<String> stopStrings,
-            Set<Long> endOfSequence,
-            long[] promptIds) {
+    public Generation(LogitSource source, Transcript transcript) {
         this.source = source;
-        this.decoder = decoder;
-        this.options = options;
-        this.endOfSequence = options.ignoreEndOfSequence() ? Set.of() : endOfSequence;
-        this.sampler = new Sampler(options);
-        for (long id : promptIds) {
-            sampler.occurred(Math.toIntExact(id));
-        }
-        List<String> stops = new ArrayList<>(stopStrings);
-        stops.addAll(options.stopStrings());
-        this.stopRules = new StopRules(stops);
+        this.transcript = transcript;
     }
 
     /**
@@ -72,13 +42,13 @@ public final class Generation implements Iterator<String>, AutoCloseable {
      */
     @Override
     public boolean hasNext() {
-        while (pending.isEmpty() && finishReason == null) {
+        while (!transcript.hasText() && finishReason().isEmpty()) {
             if (failure != null) {
                 throw new IllegalStateException("the answer failed before", failure);
             }
             lifetime.during(this::advance);
         }
-        return !pending.isEmpty();
+        return transcript.hasText();
     }
 
     /**
@@ -87,18 +57,19 @@ public final class Generation implements Iterator<String>, AutoCloseable {
     @Override
     public String next() {
         if (!hasNext()) {
-            throw new NoSuchElementException("the answer has ended: " + finishReason);
+            throw new NoSuchElementException("the answer has ended: " + transcript.finishReason());
         }
-        String piece = pending;
-        pending = "";
-        return piece;
+        return transcript.take();
     }
 
     /** One more token. What fails has left the cache in between: there is no going on. */
-    private FinishReason advance() {
+    private Optional<FinishReason> advance() {
         try {
             pick();
-            return finishReason;
+            if (finishReason().isPresent()) {
+                source.close(); // the cache goes back at once, not when the caller gets to it
+            }
+            return finishReason();
         } catch (RuntimeException e) {
             failure = e;
             throw e;
@@ -107,40 +78,18 @@ public final class Generation implements Iterator<String>, AutoCloseable {
 
     private void pick() {
         if (cancelled || Thread.currentThread().isInterrupted()) {
-            finish(FinishReason.CANCELLED);
+            transcript.finish(FinishReason.CANCELLED);
             return;
         }
+        boolean first = transcript.size() == 0;
         long start = System.nanoTime();
-        float[] logits = ids.isEmpty() ? source.prefill() : source.step(ids.get(ids.size() - 1));
-        int id = sampler.next(logits);
+        transcript.accept(first ? source.prefill() : source.step(transcript.last()));
         Duration taken = Duration.ofNanos(System.nanoTime() - start);
-        if (ids.isEmpty()) {
+        if (first) {
             prefill = taken;
         } else {
             decode = decode.plus(taken);
         }
-        ids.add((long) id);
-        if (endOfSequence.contains((long) id)) {
-            finish(FinishReason.END_OF_SEQUENCE);
-            return;
-        }
-        decoder.ifPresent(d -> show(stopRules.accept(d.accept(id))));
-        if (stopRules.stopped()) {
-            finish(FinishReason.STOP_STRING);
-        } else if (ids.size() == options.maxNewTokens()) {
-            finish(FinishReason.LENGTH);
-        }
-    }
-
-    private void finish(FinishReason reason) {
-        finishReason = reason;
-        decoder.ifPresent(d -> show(stopRules.accept(d.flush())));
-        show(stopRules.finish());
-    }
-
-    private void show(String piece) {
-        pending += piece;
-        text.append(piece);
     }
 
     /** Ends the answer before its next token. Safe from any thread. */
@@ -152,21 +101,29 @@ public final class Generation implements Iterator<String>, AutoCloseable {
      * @return why the answer ended; empty while it goes on
      */
     public Optional<FinishReason> finishReason() {
-        return Optional.ofNullable(finishReason);
+        return transcript.finishReason();
     }
 
     /**
      * @return the ids so far
      */
     public List<Long> ids() {
-        return List.copyOf(ids);
+        return transcript.ids();
     }
 
     /**
      * @return the text so far, pieces not yet taken included
      */
     public String text() {
-        return text.toString();
+        return transcript.text();
+    }
+
+    /**
+     * @return the answer so far; not to be changed, and read by no other thread than the one that asks
+     *     for pieces
+     */
+    public Transcript transcript() {
+        return transcript;
     }
 
     /**
@@ -174,10 +131,13 @@ public final class Generation implements Iterator<String>, AutoCloseable {
      * @return where the time went so far
      */
     public Timings timings(Duration encode) {
-        return new Timings(encode, prefill, decode, Math.max(0, ids.size() - 1));
+        return new Timings(encode, prefill, decode, Math.max(0, transcript.size() - 1));
     }
 
-    /** Frees the cache, once the step that runs is done. The ids and the text stay. */
+    /**
+     * Frees the cache, unless the end of the answer has, once the step that runs is done. The ids and
+     * the text stay.
+     */
     @Override
     public void close() {
         if (lifetime.close()) {

@@ -21,7 +21,7 @@ public interface LogitSource extends AutoCloseable {
      */
     float[] step(long id);
 
-    /** Frees the cache. */
+    /** Frees the cache; may be called again. */
     @Override
     void close();
 }

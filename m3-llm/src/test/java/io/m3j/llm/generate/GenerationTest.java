@@ -86,11 +86,12 @@ class GenerationTest {
             Speaker speaker, UnaryOperator<GenerationOptions.Builder> settings, String... stops) {
         return new Generation(
                 speaker,
-                Optional.of(new Letters()),
-                settings.apply(GenerationOptions.builder()).build(),
-                List.of(stops),
-                Set.of((long) END),
-                new long[] {7, 8});
+                new Transcript(
+                        Optional.of(new Letters()),
+                        settings.apply(GenerationOptions.builder()).build(),
+                        List.of(stops),
+                        Set.of((long) END),
+                        new long[] {7, 8}));
     }
 
     private static String all(Generation generation) {
@@ -116,6 +117,17 @@ class GenerationTest {
         assertThat(generation.ids()).containsExactly(97L, 46L, 98L, 46L, 0L);
         assertThat(speaker.read).as("the last id is not read").containsExactly(97L, 46L, 98L, 46L);
         assertThat(generation.timings(Duration.ofSeconds(1)).decodedTokens()).isEqualTo(4);
+    }
+
+    @Test
+    void anAnswerThatEndsGivesItsCacheBackAtOnce() {
+        Speaker speaker = new Speaker("ab");
+        Generation generation = start(speaker, o -> o);
+        generation.next();
+        generation.next();
+        assertThat(speaker.closed).isZero();
+        assertThat(generation.hasNext()).isFalse();
+        assertThat(speaker.closed).as("without a call of close").isEqualTo(1);
     }
 
     @Test
@@ -157,11 +169,12 @@ class GenerationTest {
         try (Generation generation =
                 new Generation(
                         new Speaker("ab"),
-                        Optional.empty(),
-                        GenerationOptions.builder().stopStrings(List.of("a")).build(),
-                        List.of(),
-                        Set.of((long) END),
-                        new long[0])) {
+                        new Transcript(
+                                Optional.empty(),
+                                GenerationOptions.builder().stopStrings(List.of("a")).build(),
+                                List.of(),
+                                Set.of((long) END),
+                                new long[0]))) {
             assertThat(generation.hasNext()).isFalse();
             assertThat(generation.ids()).containsExactly(97L, 98L, 0L);
         }

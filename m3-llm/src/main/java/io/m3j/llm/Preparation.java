@@ -1,0 +1,120 @@
+package io.m3j.llm;
+
+import static io.m3j.core.Arguments.required;
+
+import io.m3j.core.Ladder;
+import io.m3j.core.M3Exception;
+import io.m3j.core.Scale;
+import io.m3j.llm.generate.GenerationOptions;
+import io.m3j.llm.tokenizer.StreamingDecoder;
+import io.m3j.vision.EncodedImage;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/** From a question to ids: template, tokenizer, checks. Touches no native memory of the model. */
+final class Preparation {
+
+    private final M3Config config;
+    private final Ladder ladder;
+    private final Decoder decoder;
+    private final Fusion fusion;
+    private final Supplier<M3Tokenizer> tokenizer;
+    private final Supplier<PromptTemplate> template;
+
+    /**
+     * @param config of the checkpoint
+     * @param ladder the scales
+     * @param decoder that will read
+     * @param fusion checks ids against images
+     * @param tokenizer asked for only where there is text
+     * @param template the model's, for questions whose options name none
+     */
+    Preparation(
+            M3Config config,
+            Ladder ladder,
+            Decoder decoder,
+            Fusion fusion,
+            Supplier<M3Tokenizer> tokenizer,
+            Supplier<PromptTemplate> template) {
+        this.config = config;
+        this.ladder = ladder;
+        this.decoder = decoder;
+        this.fusion = fusion;
+        this.tokenizer = tokenizer;
+        this.template = template;
+    }
+
+    /**
+     * @param request whose pictures are encoded
+     * @return the same, checked and in ids
+     * @throws M3Exception if it cannot be answered
+     */
+    PreparedRequest prepare(Request request) {
+        if (!request.pictures().isEmpty()) {
+            throw new M3Exception(
+                    "request: its pictures must be encoded first, with M3Model.encode and"
+                            + " Request.with");
+        }
+        if (request.prompt() instanceof Request.Question question) {
+            return question(request.images(), question.text(), request.options());
+        }
+        long[] ids =
+                ((Request.Ids) request.prompt())
+                        .ids().stream().mapToLong(Long::longValue).toArray();
+        return ids(request.images(), ids, request.options(), List.of(), Optional.empty());
+    }
+
+    /**
+     * @param images in the order of their slots
+     * @param question without template
+     * @param options may name a template
+     * @return the request in ids
+     */
+    PreparedRequest question(
+            List<EncodedImage> images, String question, GenerationOptions options) {
+        PromptTemplate chosen = options.template().map(PromptTemplate::named).orElseGet(template);
+        String prompt = chosen.prompt(Conversation.ask(withMarkers(images.size(), question)));
+        long[] ids = tokenizer.get().encodeWithImages(prompt);
+        return ids(images, ids, options, chosen.stopStrings(), Optional.of(textDecoder()));
+    }
+
+    private StreamingDecoder textDecoder() {
+        return tokenizer.get().streamingDecoder();
+    }
+
+    /** LLaVA's own form: each picture on a line of its own before the question. */
+    private String withMarkers(int images, String question) {
+        String marker = M3Tokenizer.IMAGE_MARKER;
+        String wrapped = config.imageStartEnd() ? "<im_start>" + marker + "<im_end>" : marker;
+        return question.contains(marker)
+                ? question.replace(marker, wrapped)
+                : (wrapped + "\n").repeat(images) + question;
+    }
+
+    /**
+     * @param images one for each slot
+     * @param ids a whole prompt
+     * @param options scale, sampling and limits
+     * @param stopStrings beside those of the options
+     * @param text ids to text; empty if only ids are wanted
+     * @return the request
+     */
+    PreparedRequest ids(
+            List<EncodedImage> images,
+            long[] ids,
+            GenerationOptions options,
+            List<String> stopStrings,
+            Optional<StreamingDecoder> text) {
+        required(stopStrings, "stopStrings");
+        Scale scale = ladder.require(required(options, "options").scale().orElse(ladder.finest()));
+        Prompt prompt = fusion.prompt(images, ids, scale, options.maxNewTokens());
+        return new PreparedRequest(
+                prompt,
+                options,
+                stopStrings,
+                config.endOfSequence(),
+                text,
+                decoder.cacheBytes(prompt.length() + options.maxNewTokens()));
+    }
+}
