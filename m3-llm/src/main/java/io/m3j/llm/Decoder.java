@@ -225,26 +225,16 @@ final class Decoder {
             for (int i = 0; i < layers.size(); i++) {
                 // One manager a layer: what the layer before left is freed as soon as it is read.
                 NDManager next = scope.newSubManager();
-                x = layer(next, i, x, rows, spans, starts, lengths); //         [R, D]
+                // Behind the last layer nobody reads the other rows.
+                boolean last = lastOnly && i == layers.size() - 1;
+                x = layer(next, i, x, rows, spans, starts, lengths, last); //   [R, D]
                 here.close();
                 here = next;
             }
             spans.forEach(span -> span.cache().advance(span.length()));
-            boolean all = !lastOnly || spans.size() == x.getShape().get(0);
-            long[] wanted = all ? new long[0] : lastRows(lengths);
             return decoderKernels.logits(
-                    owner, x, head, headForm, wanted, config.rmsNormEpsilon()); //   [rows, V]
+                    owner, x, head, headForm, config.rmsNormEpsilon()); //      [rows, V]
         }
-    }
-
-    private static long[] lastRows(long[] lengths) {
-        long[] rows = new long[lengths.length];
-        long end = 0;
-        for (int i = 0; i < rows.length; i++) {
-            end += lengths[i];
-            rows[i] = end - 1;
-        }
-        return rows;
     }
 
     /**
@@ -257,7 +247,8 @@ final class Decoder {
      * @param spans the sequences
      * @param starts position of the first new row of each
      * @param lengths new rows of each
-     * @return [R, D]
+     * @param lastOnly whether only the last row of each goes on
+     * @return [R, D], or [sequences, D]
      */
     NDArray layer(
             NDManager owner,
@@ -266,7 +257,8 @@ final class Decoder {
             RotaryEmbedding.Rows rows,
             List<Span> spans,
             long[] starts,
-            long[] lengths) {
+            long[] lengths,
+            boolean lastOnly) {
         Layer layer = layers.get(index);
         double epsilon = config.rmsNormEpsilon();
         x =
@@ -282,6 +274,7 @@ final class Decoder {
                         spans.stream().map(span -> span.cache().values(index)).toList(),
                         starts,
                         lengths,
+                        lastOnly,
                         config.heads(),
                         epsilon); //                                                [R, D]
         return decoderKernels.mlp(owner, x, layer.mlp(), form, fused, epsilon); //  [R, D]

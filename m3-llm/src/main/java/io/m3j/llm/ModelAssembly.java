@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDManager;
 import io.m3j.core.Ladder;
 import io.m3j.core.M3Exception;
 import io.m3j.core.nn.Weights;
+import io.m3j.core.torch.HugePages;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.Processor;
@@ -26,6 +27,10 @@ import org.slf4j.LoggerFactory;
 final class ModelAssembly {
 
     private static final Logger LOGGER = LoggerFactory.getLogger(ModelAssembly.class);
+
+    /** Bytes of weights from which on it pays to look after their pages. */
+    private static final long MUCH = 256L << 20;
+
     private static final String PREPROCESSOR = "preprocessor_config.json";
 
     private final M3Config config;
@@ -85,10 +90,13 @@ final class ModelAssembly {
             }
             Precision eyes = PartPrecision.ofEyes(chosen);
             build(
-                    // Most of a model: those in bfloat16 stay where they lie.
-                    weights(tensors.main(), chosen, false),
+                    // Most of a model: those in bfloat16 stay where they lie, if they may.
+                    weights(tensors.main(), chosen, !options.mapped()),
                     weights(tensors.main(), eyes, true),
                     weights(tensors.tower(), eyes, true));
+            if (plan.copied() >= MUCH) {
+                HugePages.gather();
+            }
         }
     }
 

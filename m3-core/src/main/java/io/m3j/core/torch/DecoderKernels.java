@@ -58,9 +58,11 @@ public final class DecoderKernels {
      * @param values of each sequence [G, capacity, E]
      * @param starts position of the first new row of each sequence
      * @param lengths new rows of each sequence
+     * @param lastOnly whether only the last row of each sequence goes on; keys and values are written
+     *     for all
      * @param heads query heads, a multiple of G
      * @param epsilon of the norm
-     * @return [R, D]
+     * @return [R, D], or [sequences, D]
      */
     public NDArray attention(
             NDManager owner,
@@ -74,6 +76,7 @@ public final class DecoderKernels {
             List<NDArray> values,
             long[] starts,
             long[] lengths,
+            boolean lastOnly,
             int heads,
             double epsilon) {
         return kernels.call(
@@ -89,6 +92,7 @@ public final class DecoderKernels {
                 values,
                 starts,
                 lengths,
+                lastOnly,
                 heads,
                 epsilon);
     }
@@ -122,17 +126,11 @@ public final class DecoderKernels {
      * @param x [R, D]
      * @param weights norm, then the operands of the head
      * @param form of the head
-     * @param rows which rows of x are wanted; none named means all
      * @param epsilon of the norm
-     * @return float32 [rows, V]
+     * @return float32 [R, V]
      */
     public NDArray logits(
-            NDManager owner,
-            NDArray x,
-            List<NDArray> weights,
-            Linear.Form form,
-            long[] rows,
-            double epsilon) {
-        return kernels.call(owner, "decoder_logits", x, weights, form.ordinal(), rows, epsilon);
+            NDManager owner, NDArray x, List<NDArray> weights, Linear.Form form, double epsilon) {
+        return kernels.call(owner, "decoder_logits", x, weights, form.ordinal(), epsilon);
     }
 }

@@ -10,7 +10,7 @@ import org.slf4j.LoggerFactory;
  * <p>A pass through a model makes and frees some hundred arrays of a few MiB. Left to itself, glibc
  * gives many of them back to the system at once, and each new one is paid for page by page: a sixth of
  * the time of a picture. So it is told to keep up to {@value #KEPT_MEBIBYTES} MiB of freed memory, as
- * allocators for such work do. A user who has set {@code MALLOC_TRIM_THRESHOLD_} or {@code GLIBC_TUNABLES}, or
+ * allocators for such work do. A user who has set {@code MALLOC_TRIM_THRESHOLD_} or such a threshold in {@code GLIBC_TUNABLES}, or
  * {@code -Dm3j.keepFreedMemory=false}, has decided: it then stays as it is.
  */
 final class NativeMemory {
@@ -33,7 +33,7 @@ final class NativeMemory {
     static void keepFreed() {
         if (!System.getProperty("os.name").startsWith("Linux")
                 || System.getenv("MALLOC_TRIM_THRESHOLD_") != null
-                || System.getenv("GLIBC_TUNABLES") != null
+                || System.getenv().getOrDefault("GLIBC_TUNABLES", "").contains("_threshold=")
                 || !Boolean.parseBoolean(System.getProperty(SWITCH, "true"))) {
             return;
         }
