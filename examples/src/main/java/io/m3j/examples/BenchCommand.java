@@ -1,10 +1,8 @@
 package io.m3j.examples;
 
-import ai.djl.Device;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.torch.Limits;
-import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.TorchRuntime;
 import io.m3j.core.weights.SafetensorsWriter;
 import io.m3j.examples.ModelBenchmark.Repeats;
@@ -21,6 +19,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -96,6 +95,20 @@ final class BenchCommand implements Callable<Integer> {
         private String shape;
     }
 
+    /**
+     * A model before its first pass.
+     *
+     * @param model to be closed by whoever gets it
+     * @param milliseconds that opening took
+     * @param most memory that was in use
+     * @param after what is in use now
+     */
+    private record Opened(
+            M3Model model,
+            double milliseconds,
+            MemoryWatch.Seen most,
+            Optional<ProcessMemory> after) {}
+
     BenchCommand(Terminal terminal) {
         this.terminal = terminal;
     }
@@ -143,62 +156,49 @@ final class BenchCommand implements Callable<Integer> {
 
     private BenchReport measure(
             LoadOptions.Builder options, M3Image picture, Set<BenchPart> parts) {
-        boolean limited = parts.contains(BenchPart.LIMITS);
         LoadOptions chosen = options.build();
-        Device device = chosen.device();
-        Precision precision = chosen.precision();
-        double open;
-        MemoryWatch.Seen whileOpening;
-        MemoryWatch.Seen whileRunning;
-        Optional<ProcessMemory> afterOpen;
+        Supplier<Limits> limits = () -> MeasuredLimits.measure(chosen.device(), chosen.precision());
+        boolean limited = parts.contains(BenchPart.LIMITS);
+        boolean twice = limited && !quick;
+        Opened opened = opened(options);
         Optional<Limits> before;
         ModelBenchmark.Result times;
+        MemoryWatch.Seen most;
         ModelWork work;
         List<Scale> scales;
-        MemoryWatch opening = new MemoryWatch();
-        long start = System.nanoTime();
-        try (M3Model model = open(options)) {
-            open = (System.nanoTime() - start) / 1e6;
-            whileOpening = opening.seen();
-            opening.close();
-            afterOpen = ProcessMemory.now();
-            before =
-                    limited && !quick && roomForLimits()
-                            ? Optional.of(MeasuredLimits.measure(device, precision))
-                            : Optional.empty();
-            try (MemoryWatch running = new MemoryWatch();
+        try (M3Model model = opened.model()) {
+            before = twice && roomForLimits() ? Optional.of(limits.get()) : Optional.empty();
+            try (MemoryWatch watch = new MemoryWatch();
                     Progress progress = new Progress(terminal, "measuring")) {
                 Repeats repeats = quick ? Repeats.QUICK : Repeats.FULL;
                 times = new ModelBenchmark(model, picture, parts, repeats).run(progress);
-                whileRunning = running.seen();
+                most = MemoryWatch.Seen.higher(opened.most(), watch.seen());
             }
             work = new ModelWork(model.config(), model.encoder().tower().config());
             scales = model.ladder().scales();
         }
-        BenchReport.Memory memory =
-                new BenchReport.Memory(
-                        afterOpen,
-                        MemoryWatch.Seen.higher(whileOpening, whileRunning),
-                        MemoryWatch.Heap.now());
-        Optional<MeasuredLimits> limits =
-                limited
-                        ? Optional.of(
-                                new MeasuredLimits(
-                                        before,
-                                        MeasuredLimits.measure(device, precision),
-                                        precision))
-                        : Optional.empty();
         return new BenchReport(
                 name(),
-                precision,
-                device.getDeviceType(),
+                chosen.precision(),
+                chosen.device().getDeviceType(),
                 TorchRuntime.current(),
-                limits,
+                limited
+                        ? Optional.of(new MeasuredLimits(before, limits.get(), chosen.precision()))
+                        : Optional.empty(),
                 scales,
-                open,
+                opened.milliseconds(),
                 times,
                 work,
-                memory);
+                new BenchReport.Memory(opened.after(), most, MemoryWatch.Heap.now()));
+    }
+
+    private Opened opened(LoadOptions.Builder options) {
+        try (MemoryWatch watch = new MemoryWatch()) {
+            long start = System.nanoTime();
+            M3Model model = open(options);
+            double milliseconds = (System.nanoTime() - start) / 1e6;
+            return new Opened(model, milliseconds, watch.seen(), ProcessMemory.now());
+        }
     }
 
     /** Twice what they take: the model is to find room as well. */

@@ -83,8 +83,8 @@ final class BenchJson {
                 object.put(key(step), spread.median());
             }
         }
-        byScale("pool_ms", times.pool(), Scale::toString, Spread::median);
-        byScale("prefill_ms", times.prefill(), BenchJson::positions, Spread::median);
+        byScale("pool_ms", times.pool(), Scale::toString);
+        byScale("prefill_ms", times.prefill(), BenchJson::positions);
         if (times.hasTimesToFirstToken()) {
             ObjectNode first = object.putObject("ttft_ms");
             for (Scale scale : times.prefill().keySet()) {
@@ -101,14 +101,10 @@ final class BenchJson {
         return Integer.toString(ModelBenchmark.positions(scale));
     }
 
-    private void byScale(
-            String key,
-            Map<Scale, Spread> spreads,
-            Function<Scale, String> name,
-            Function<Spread, Double> value) {
+    private void byScale(String key, Map<Scale, Spread> spreads, Function<Scale, String> name) {
         if (!spreads.isEmpty()) {
             ObjectNode node = object.putObject(key);
-            spreads.forEach((scale, spread) -> node.put(name.apply(scale), value.apply(spread)));
+            spreads.forEach((scale, spread) -> node.put(name.apply(scale), spread.median()));
         }
     }
 
@@ -167,10 +163,14 @@ final class BenchJson {
     private void spreads() {
         ObjectNode node = object.putObject("spread");
         times.steps().forEach((step, spread) -> spread(node, key(step), spread));
-        ObjectNode pool = node.putObject("pool_ms");
-        times.pool().forEach((scale, spread) -> spread(pool, scale.toString(), spread));
-        ObjectNode prefill = node.putObject("prefill_ms");
-        times.prefill().forEach((scale, spread) -> spread(prefill, positions(scale), spread));
+        if (!times.pool().isEmpty()) {
+            ObjectNode pool = node.putObject("pool_ms");
+            times.pool().forEach((scale, spread) -> spread(pool, scale.toString(), spread));
+        }
+        if (!times.prefill().isEmpty()) {
+            ObjectNode prefill = node.putObject("prefill_ms");
+            times.prefill().forEach((scale, spread) -> spread(prefill, positions(scale), spread));
+        }
     }
 
     private static void spread(ObjectNode node, String key, Spread spread) {
