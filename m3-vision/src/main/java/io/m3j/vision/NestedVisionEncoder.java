@@ -55,6 +55,13 @@ public final class NestedVisionEncoder {
     }
 
     /**
+     * @return the vision tower
+     */
+    public ClipVisionTower tower() {
+        return tower;
+    }
+
+    /**
      * @return the scales
      */
     public Ladder ladder() {

@@ -75,7 +75,8 @@ final class TorchProgram implements AutoCloseable {
         }
     }
 
-    private static Engine engine() {
+    /** The engine, started if need be. */
+    static Engine engine() {
         NativeLibraries.keepOffline();
         NativeMemory.keepFreed();
         try {
