@@ -1,8 +1,10 @@
 package io.m3j.examples;
 
+import ai.djl.Device;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Limits;
 import io.m3j.core.weights.SafetensorsWriter;
 import io.m3j.llm.LoadOptions;
@@ -79,6 +81,7 @@ final class BenchCommand implements Callable<Integer> {
     private record Report(
             String model,
             String precision,
+            Device device,
             Limits limits,
             double open,
             ModelBenchmark.Result times,
@@ -134,18 +137,20 @@ final class BenchCommand implements Callable<Integer> {
         double open;
         ModelBenchmark.Result times;
         OptionalDouble peakMemory;
+        Device device;
         try (M3Model model = open(options);
                 Progress progress = new Progress(terminal, "measuring")) {
             open = (System.nanoTime() - start) / 1e6;
             times = new ModelBenchmark(model, picture).run(progress);
             peakMemory = PeakMemory.mebibytes();
+            device = model.device();
         }
         // Only now: the model's peak of memory is not to hold the gibibyte that this takes.
         LoadOptions loaded = options.build();
-        Limits limits = Limits.measure(loaded.device(), loaded.precision());
+        Limits limits = Limits.measure(device, loaded.precision());
         String name = source.shape == null ? source.model.toString() : "random " + source.shape;
         String precision = loaded.precision().label();
-        return new Report(name, precision, limits, open, times, peakMemory);
+        return new Report(name, precision, device, limits, open, times, peakMemory);
     }
 
     private M3Model open(LoadOptions.Builder options) {
@@ -162,6 +167,7 @@ final class BenchCommand implements Callable<Integer> {
     private static ObjectNode object(Report report) {
         ObjectNode object = Json.object();
         object.put("model", report.model()).put("precision", report.precision());
+        object.put("device", Devices.label(report.device()));
         object.putObject("limits")
                 .put("gemm_gflops", report.limits().gemmGflops())
                 .put("read_gbs", report.limits().readGigabytes());
@@ -190,6 +196,7 @@ final class BenchCommand implements Callable<Integer> {
         StringBuilder text = new StringBuilder();
         ModelBenchmark.Result times = report.times();
         row(text, "model", Printable.line(report.model()) + ", " + report.precision());
+        row(text, "device", Devices.label(report.device()));
         row(text, "matrix product", number(report.limits().gemmGflops(), "GFLOPS at best"));
         row(text, "reading weights", number(report.limits().readGigabytes(), "GB/s at best"));
         row(text, "opening", number(report.open(), "ms"));

@@ -1,11 +1,12 @@
 package io.m3j.llm;
 
+import ai.djl.Device;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 
-/** Memory that the system can still give, where it says so. */
+/** Memory that can still be had, where that must be asked for. */
 final class AvailableMemory {
 
     private static final Path MEMORY = Path.of("/proc/meminfo");
@@ -15,12 +16,13 @@ final class AvailableMemory {
 
     /**
      * Asked before a large allocation: Linux grants more than there is, and ends the process when it
-     * is used.
+     * is used. A GPU refuses by itself.
      *
+     * @param device where it is to lie
      * @return bytes, or the greatest number where the system does not say
      */
-    static long bytes() {
-        if (!Files.isReadable(MEMORY)) {
+    static long bytes(Device device) {
+        if (device.isGpu() || !Files.isReadable(MEMORY)) {
             return Long.MAX_VALUE;
         }
         try (Stream<String> lines = Files.lines(MEMORY)) {

@@ -4,6 +4,7 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.M3Exception;
+import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Precision;
 import java.util.ArrayList;
@@ -32,8 +33,9 @@ final class KvCache implements AutoCloseable {
     KvCache(Kernels kernels, DecoderConfig config, Precision precision, int capacity) {
         this.capacity = capacity;
         long bytes = config.cacheElementsPerPosition() * capacity * precision.activations().bytes();
-        if (bytes > AvailableMemory.bytes()) {
-            throw tooLarge(bytes, null);
+        long free = AvailableMemory.bytes(kernels.device());
+        if (bytes > free) {
+            throw tooLarge(bytes, "the " + (free >> 20) + " MiB that are free", null);
         }
         this.manager = kernels.newManager();
         try {
@@ -43,20 +45,19 @@ final class KvCache implements AutoCloseable {
             }
         } catch (EngineException e) {
             manager.close();
-            throw tooLarge(bytes, e);
+            throw tooLarge(bytes, Devices.label(kernels.device()) + " has free", e);
         }
     }
 
-    private M3Exception tooLarge(long bytes, EngineException cause) {
+    private M3Exception tooLarge(long bytes, String free, EngineException cause) {
         return new M3Exception(
                 "KV cache: "
                         + capacity
                         + " positions of prompt and answer take "
                         + (bytes >> 20)
-                        + " MiB, more than the "
-                        + (AvailableMemory.bytes() >> 20)
-                        + " MiB that are free; ask for fewer new tokens, a coarser scale, or"
-                        + " bfloat16",
+                        + " MiB, more than "
+                        + free
+                        + "; ask for fewer new tokens, a coarser scale, or bfloat16",
                 cause);
     }
 

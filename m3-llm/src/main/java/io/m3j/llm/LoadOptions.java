@@ -7,11 +7,11 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * How a model is loaded. Without any setting: float32 on the CPU, everything else as the checkpoint
- * says.
+ * How a model is loaded. Without any setting: in float32, on a GPU if the engine can use one and else
+ * on the CPU, everything else as the checkpoint says.
  *
  * @param precision the type to compute in
- * @param device where to compute
+ * @param device where to compute; empty means on a GPU if the engine can use one, else on the CPU
  * @param visionTower directory of the tower, for a checkpoint that only names it
  * @param tokenizer directory of the tokenizer's files, if they are not beside the weights
  * @param template name of the prompt template; empty means chosen from the checkpoint
@@ -24,7 +24,7 @@ import java.util.Optional;
  */
 public record LoadOptions(
         Precision precision,
-        Device device,
+        Optional<Device> device,
         Optional<Path> visionTower,
         Optional<Path> tokenizer,
         Optional<String> template,
@@ -69,7 +69,7 @@ public record LoadOptions(
     public static final class Builder {
 
         private Precision precision = Precision.FLOAT32;
-        private Device device = Device.cpu();
+        private Optional<Device> device = Optional.empty();
         private Optional<Path> visionTower = Optional.empty();
         private Optional<Path> tokenizer = Optional.empty();
         private Optional<String> template = Optional.empty();
@@ -90,11 +90,11 @@ public record LoadOptions(
         }
 
         /**
-         * @param value where to compute
+         * @param value where to compute, such as {@code Devices.of("cuda:1")}
          * @return this
          */
         public Builder device(Device value) {
-            device = value;
+            device = Optional.of(value);
             return this;
         }
 

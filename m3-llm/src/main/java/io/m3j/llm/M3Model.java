@@ -2,12 +2,14 @@ package io.m3j.llm;
 
 import static io.m3j.core.Arguments.required;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.Ladder;
 import io.m3j.core.Lifetime;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.llm.generate.Generation;
@@ -57,7 +59,7 @@ public final class M3Model implements AutoCloseable {
         this.config = config;
         this.options = options;
         this.lifetime = new Lifetime("model " + config.directory());
-        this.kernels = Kernels.load(options.device());
+        this.kernels = Kernels.load(options.device().orElseGet(Devices::best));
         this.manager = kernels.newManager();
         ModelAssembly assembly = new ModelAssembly(config, options, kernels, manager);
         try {
@@ -75,7 +77,8 @@ public final class M3Model implements AutoCloseable {
 
     /**
      * Loads a LLaVA-1.5 checkpoint or an M3 fine-tune of one, in the authors' layout or in Hugging
-     * Face's, from safetensors or PyTorch files, in float32 on the CPU.
+     * Face's, from safetensors or PyTorch files, in float32, on a GPU if the engine can use one and
+     * else on the CPU.
      *
      * @param directory with config.json and the weights
      * @return the model, to be closed by the caller
@@ -382,6 +385,13 @@ public final class M3Model implements AutoCloseable {
 
     private Scale scale(GenerationOptions options) {
         return ladder().require(required(options, "options").scale().orElse(ladder().finest()));
+    }
+
+    /**
+     * @return where the model computes
+     */
+    public Device device() {
+        return kernels.device();
     }
 
     /**

@@ -16,6 +16,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.slf4j.Logger;
@@ -47,10 +48,15 @@ public final class Kernels implements AutoCloseable {
     private final Device device;
     private final boolean onednn;
 
+    /** Lies on the device: kernels without any other operand are told by it where to compute. */
+    private final NDArray anchor;
+
     private Kernels(TorchProgram program, boolean onednn) {
         this.program = program;
         this.device = program.manager().getDevice();
         this.onednn = onednn;
+        ByteBuffer zero = ByteBuffer.allocateDirect(1);
+        this.anchor = toDevice(program.manager(), zero, typeNumber(ElementType.UINT8), 1);
     }
 
     /**
@@ -58,18 +64,43 @@ public final class Kernels implements AutoCloseable {
      *
      * @param device where all arrays will lie
      * @return the kernels, to be closed by the caller
+     * @throws M3Exception if the loaded libtorch cannot use the device
      */
     public static Kernels load(Device device) {
-        String program = source(PROGRAM);
-        if (!device.isGpu()) {
+        Devices.require(device);
+        if (device.isGpu()) {
             try {
-                return new Kernels(new TorchProgram(device, program + source(ONEDNN)), true);
+                return plain(device, plainSource());
             } catch (EngineException e) {
-                LOGGER.warn("this libtorch lacks oneDNN's linear layers: slower ones are used");
-                LOGGER.debug("loading {} failed", ONEDNN, e);
+                throw Devices.refused(device, e);
             }
         }
-        return new Kernels(new TorchProgram(device, program + source(PLAIN)), false);
+        try {
+            String program = source(PROGRAM) + source(ONEDNN);
+            return new Kernels(new TorchProgram(device, program), true);
+        } catch (EngineException e) {
+            LOGGER.warn("this libtorch lacks oneDNN's linear layers: slower ones are used");
+            LOGGER.debug("loading {} failed", ONEDNN, e);
+            return plain(device, plainSource());
+        }
+    }
+
+    /**
+     * The kernels as GPUs run them, on any device.
+     *
+     * @param device where all arrays will lie
+     * @param source {@link #plainSource()}, or what a test made of it
+     * @return the kernels, to be closed by the caller
+     */
+    static Kernels plain(Device device, String source) {
+        return new Kernels(new TorchProgram(device, source), false);
+    }
+
+    /**
+     * @return the program that needs nothing but what every libtorch has on every device
+     */
+    static String plainSource() {
+        return source(PROGRAM) + source(PLAIN);
     }
 
     private static String source(String name) {
@@ -138,27 +169,16 @@ public final class Kernels implements AutoCloseable {
      * @param precision what to compute in
      * @param packing whether a bfloat16 weight is packed too
      * @return the layer
-     * @throws M3Exception if the device has no such form
      */
     public Linear linear(
             NDManager owner, NDArray weight, NDArray bias, Precision precision, boolean packing) {
         NDArray none =
                 program.call(owner, "zeros", bias, FloatType.FLOAT32.number(), new long[] {0});
-        if (!onednn) {
-            if (precision != Precision.FLOAT32 && precision != Precision.BFLOAT16) {
-                throw new M3Exception(
-                        "precision "
-                                + precision.label()
-                                + ": "
-                                + device
-                                + " has no kernels for it here; use float32 or bfloat16");
-            }
-            return new Linear(Linear.Form.PLAIN, weight, bias, none, none);
-        }
         return switch (precision) {
             case FLOAT32, BFLOAT16 -> {
                 if (!packs(precision, packing)) {
-                    yield new Linear(Linear.Form.BFLOAT16, weight, bias, none, none);
+                    Linear.Form form = onednn ? Linear.Form.BFLOAT16 : Linear.Form.PLAIN;
+                    yield new Linear(form, weight, bias, none, none);
                 }
                 NDArray packed = program.call(owner, "pack", weight, PACKED_FOR_ROWS);
                 yield new Linear(Linear.Form.PACKED, packed, bias, none, none);
@@ -185,7 +205,8 @@ public final class Kernels implements AutoCloseable {
      * @return whether {@link #linear} makes a copy of the weight, rather than keep it where it lies
      */
     public boolean packs(Precision precision, boolean packing) {
-        return onednn && (precision != Precision.BFLOAT16 || packing);
+        boolean quantised = precision == Precision.INT8 || precision == Precision.INT4;
+        return quantised || (onednn && (precision == Precision.FLOAT32 || packing));
     }
 
     private Linear int8(NDManager owner, NDArray weight, NDArray bias) {
@@ -193,7 +214,9 @@ public final class Kernels implements AutoCloseable {
             NDArray scales = program.call(owner, "int8_scales", weight);
             NDArray levels = program.call(scope, "int8_levels", weight, scales);
             NDArray packed = program.call(owner, "pack_int8", levels, PACKED_FOR_ROWS);
-            NDArray zeros = owner.zeros(scales.getShape(), DataType.INT32);
+            int int32 = typeNumber(ElementType.INT32);
+            NDArray zeros =
+                    program.call(owner, "zeros", scales, int32, scales.getShape().getShape());
             return new Linear(Linear.Form.INT8, packed, bias, scales, zeros);
         }
     }
@@ -216,11 +239,18 @@ public final class Kernels implements AutoCloseable {
         if (!bytes.hasRemaining()) {
             bytes = ByteBuffer.allocateDirect(1);
         }
+        return toDevice(owner, bytes, typeNumber, tensor.shape().getShape());
+    }
+
+    /**
+     * The only door through which numbers of Java come to the device: on a CPU they are used where
+     * they lie, to a GPU they are copied.
+     */
+    private NDArray toDevice(NDManager owner, ByteBuffer bytes, int typeNumber, long... shape) {
         bytes.order(ByteOrder.nativeOrder());
-        // No copy on a CPU. The bytes' array holds the buffer, and stays open as long as the
-        // result.
+        // The bytes' array holds the buffer, and stays open as long as the result.
         NDArray raw = owner.create(bytes, new Shape(bytes.remaining()), DataType.UINT8);
-        return program.call(owner, "reinterpret", raw, typeNumber, tensor.shape().getShape());
+        return program.call(owner, "reinterpret", raw, typeNumber, shape);
     }
 
     private static int typeNumber(ElementType type) {
@@ -265,8 +295,49 @@ public final class Kernels implements AutoCloseable {
      * @return zeros
      */
     public NDArray zeros(NDManager owner, FloatType type, long... shape) {
-        try (NDArray like = owner.create(0f)) {
-            return program.call(owner, "zeros", like, type.number(), shape);
+        return program.call(owner, "zeros", anchor, type.number(), shape);
+    }
+
+    /**
+     * Numbers of Java as an array on the device.
+     *
+     * @param owner owns the result
+     * @param values as many as the shape has; copied
+     * @param shape the sizes
+     * @param type of the result
+     * @return the array
+     */
+    public NDArray array(NDManager owner, FloatBuffer values, Shape shape, FloatType type) {
+        ByteBuffer bytes =
+                ByteBuffer.allocateDirect(values.remaining() * Float.BYTES)
+                        .order(ByteOrder.nativeOrder());
+        bytes.asFloatBuffer().put(values.duplicate());
+        try (NDManager scope = owner.newSubManager()) {
+            int float32 = FloatType.FLOAT32.number();
+            NDArray arrived = toDevice(scope, bytes, float32, shape.getShape());
+            return program.call(owner, "convert", arrived, type.number());
+        }
+    }
+
+    /**
+     * Waits until the numbers of an array are there: on a GPU calls return before that. For those who
+     * measure time.
+     *
+     * @param x any array of one or more elements
+     */
+    public void await(NDArray x) {
+        if (device.isGpu()) {
+            first(x);
+        }
+    }
+
+    /** The first number of an array; a device computes in the order of the calls. */
+    float first(NDArray x) {
+        try (NDManager scope = newManager()) {
+            NDArray row = x.reshape(-1);
+            row.attach(scope);
+            NDArray number = rows(scope, row, new long[] {0}, new long[] {1});
+            return toFloat32(scope, number).toFloatArray()[0];
         }
     }
 
