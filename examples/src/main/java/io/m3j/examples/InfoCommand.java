@@ -2,6 +2,7 @@ package io.m3j.examples;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.ElementType;
 import io.m3j.llm.DecoderConfig;
@@ -22,7 +23,7 @@ import picocli.CommandLine.Parameters;
         name = "info",
         description =
                 "Say what a checkpoint is and what it costs, from its configuration and the headers of"
-                        + " its weights alone.")
+                        + " its weights alone, and where it would run.")
 final class InfoCommand implements Callable<Integer> {
 
     private static final double MEBIBYTE = 1 << 20;
@@ -83,6 +84,7 @@ final class InfoCommand implements Callable<Integer> {
         for (Precision precision : Precision.values()) {
             weights.put(precision.label(), info.parameters().bytes(precision));
         }
+        object.put("device", Devices.label(Devices.best()));
         object.put("context", info.config().decoder().maximumPositions());
         object.put("prompt_template", info.template());
         object.put("tokenizer", info.tokenizer().orElse(null));
@@ -147,6 +149,7 @@ final class InfoCommand implements Callable<Integer> {
         row(text, "  decoder", number(parameters.decoder()));
         row(text, "stored as", stored(info));
         row(text, "vision tower", tower(info.tower()));
+        row(text, "would run on", Devices.label(Devices.best()));
         row(text, "context", info.config().decoder().maximumPositions() + " positions");
         row(text, "template", info.template());
         row(text, "tokenizer", info.tokenizer().orElse("none in this directory"));

@@ -3,6 +3,7 @@ package io.m3j.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.m3j.core.torch.Devices;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -10,6 +11,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** {@code bench}: what it prints, not how long anything took. */
 class BenchCommandTest {
+
+    private static final String DEVICE = Devices.label(Devices.best());
 
     private static final int[] SCALES = {1, 9, 36, 144, 576};
 
@@ -33,6 +36,7 @@ class BenchCommandTest {
                 }) {
             assertThat(report.at(path).doubleValue()).as(path).isPositive();
         }
+        assertThat(report.get("device").textValue()).isEqualTo(DEVICE);
         double encode = report.get("encode_ms").doubleValue();
         assertThat(report.get("ttft_ms")).hasSize(SCALES.length);
         for (int scale : SCALES) {
@@ -69,7 +73,8 @@ class BenchCommandTest {
     void textIsForAPersonAndACheckpointIsMeasuredToo() {
         Run run = Run.of("bench", "--model", Home.model(), "--precision", "int8");
         assertThat(run.status()).as(run.err()).isZero();
-        assertThat(run.out()).contains("m3j-tiny, int8", "GFLOPS", "at scale 576", "further token");
+        assertThat(run.out())
+                .contains("m3j-tiny, int8", DEVICE, "GFLOPS", "at scale 576", "further token");
     }
 
     @Test

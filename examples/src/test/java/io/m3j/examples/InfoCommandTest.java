@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.m3j.core.golden.Golden;
+import io.m3j.core.torch.Devices;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,6 +33,7 @@ class InfoCommandTest {
         assertThat(info.get("tokenizer").textValue()).isEqualTo("tokenizer.model");
         assertThat(info.at("/vision_tower/inside").booleanValue()).isTrue();
         assertThat(info.get("context").intValue()).isEqualTo(2048);
+        assertThat(info.get("device").textValue()).isEqualTo(Devices.label(Devices.best()));
     }
 
     @Test
@@ -39,7 +41,13 @@ class InfoCommandTest {
         Run run = Run.of("info", Home.model());
         assertThat(run.status()).isZero();
         assertThat(run.out())
-                .contains("304,448", "llava", "random weights", "576", "weights in int4");
+                .contains(
+                        "304,448",
+                        "llava",
+                        "random weights",
+                        "576",
+                        "weights in int4",
+                        "would run on");
         assertThat(run.out().lines()).allMatch(line -> line.length() <= 100);
     }
 

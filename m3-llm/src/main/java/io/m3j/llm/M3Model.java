@@ -366,7 +366,7 @@ public final class M3Model implements AutoCloseable {
      * @param images one for each image slot of the ids
      * @param ids the prompt, with −200 (or the checkpoint's image token) for each image
      * @param scale one of {@link #ladder()}
-     * @return float32 [L, V], L counting every visual token; to be closed by the caller
+     * @return float32 [L, V] on the CPU, L counting every visual token; to be closed by the caller
      * @throws M3Exception as {@link #start}
      */
     public NDArray logits(List<EncodedImage> images, long[] ids, Scale scale) {
@@ -377,7 +377,8 @@ public final class M3Model implements AutoCloseable {
                     try (NDManager scope = kernels.newManager();
                             KvCache cache = decoder.newCache(length)) {
                         NDArray x = fusion.fuse(scope, images, ids, scale); //    [L, D]
-                        return decoder.forward(manager, x, cache, false); //      [L, V]
+                        NDArray all = decoder.forward(scope, x, cache, false); //  [L, V]
+                        return kernels.toHost(manager, all);
                     }
                 };
         return lifetime.during(pass);

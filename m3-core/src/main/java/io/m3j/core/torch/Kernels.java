@@ -320,6 +320,27 @@ public final class Kernels implements AutoCloseable {
     }
 
     /**
+     * An array that Java will read, on the CPU. Read where it lies on a GPU, each reading would leave a
+     * copy behind, for as long as its manager is open.
+     *
+     * @param owner owns the result
+     * @param x float32, taken over
+     * @return its numbers on the CPU: on a CPU the array itself
+     */
+    public NDArray toHost(NDManager owner, NDArray x) {
+        if (!device.isGpu()) {
+            x.attach(owner);
+            return x;
+        }
+        try (NDManager scope = newManager()) {
+            x.attach(scope);
+            NDArray host = x.toDevice(Device.cpu(), false);
+            host.attach(owner);
+            return host;
+        }
+    }
+
+    /**
      * Waits until the numbers of an array are there: on a GPU calls return before that. For those who
      * measure time.
      *
