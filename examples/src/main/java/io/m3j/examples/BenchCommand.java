@@ -3,6 +3,7 @@ package io.m3j.examples;
 import ai.djl.Device;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Limits;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.TorchRuntime;
@@ -157,10 +158,10 @@ final class BenchCommand implements Callable<Integer> {
 
     private BenchReport measure(
             LoadOptions.Builder options, M3Image picture, Set<BenchPart> parts) {
-        Device device = options.build().device();
         boolean limited = parts.contains(BenchPart.LIMITS);
         boolean twice = limited && !quick;
         Opened opened = opened(options);
+        Device device;
         Precision precision;
         Optional<Limits> before;
         ModelBenchmark.Result times;
@@ -168,6 +169,7 @@ final class BenchCommand implements Callable<Integer> {
         ModelWork work;
         List<Scale> scales;
         try (M3Model model = opened.model()) {
+            device = model.device();
             precision = model.precision().precision();
             before =
                     twice && roomForLimits()
@@ -185,7 +187,7 @@ final class BenchCommand implements Callable<Integer> {
         return new BenchReport(
                 name(),
                 precision,
-                device.getDeviceType(),
+                Devices.label(device),
                 TorchRuntime.current(),
                 limited
                         ? Optional.of(

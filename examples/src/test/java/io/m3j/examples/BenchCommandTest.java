@@ -3,6 +3,7 @@ package io.m3j.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.m3j.core.torch.Devices;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -10,6 +11,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** {@code bench}: what it prints, not how long anything took. */
 class BenchCommandTest {
+
+    private static final String DEVICE = Devices.label(Devices.best());
 
     private static final int[] SCALES = {1, 9, 36, 144, 576};
 
@@ -52,6 +55,7 @@ class BenchCommandTest {
         }
         assertThat(report.get("model").textValue()).isEqualTo(written.toString());
         assertThat(report.at("/versions/libtorch").textValue()).startsWith("2.");
+        assertThat(report.get("device").textValue()).isEqualTo(DEVICE);
         double encode = report.get("encode_ms").doubleValue();
         assertThat(report.get("ttft_ms")).hasSize(SCALES.length);
         for (int scale : SCALES) {
@@ -99,7 +103,7 @@ class BenchCommandTest {
         Run run = Run.of("bench", "--model", Home.model(), "--precision", "int8", "--quick");
         assertThat(run.status()).as(run.err()).isZero();
         assertThat(run.out())
-                .contains("m3j-tiny, int8", "int8 ", "GFLOPS, afterwards", "further token")
+                .contains("m3j-tiny, int8", DEVICE, "int8 ", "GFLOPS, afterwards", "further token")
                 .containsPattern("(?m)^ +576 +640 .* %")
                 .contains("From 576 to 9 visual tokens");
     }

@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
-import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * What this machine can do at best: a prefill is bound by how fast it multiplies matrices, one step of
@@ -42,7 +42,7 @@ public record Limits(Map<Precision, Double> gemmGflops, double sumGigabytes, dou
     }
 
     /** One of several ways of doing {@code amount} of operations or bytes. */
-    private record Way(double amount, Consumer<NDManager> run) {}
+    private record Way(double amount, Function<NDManager, NDArray> run) {}
 
     private static final List<Product> PRODUCTS =
             List.of(
@@ -88,7 +88,10 @@ public record Limits(Map<Precision, Double> gemmGflops, double sumGigabytes, dou
             }
             try (NDManager scope = manager.newSubManager()) {
                 double[] read =
-                        medians(scope, List.of(sum(kernels, scope), rowProducts(kernels, scope)));
+                        medians(
+                                kernels,
+                                scope,
+                                List.of(sum(kernels, scope), rowProducts(kernels, scope)));
                 return new Limits(gemm, read[0], read[1]);
             }
         }
@@ -127,7 +130,7 @@ public record Limits(Map<Precision, Double> gemmGflops, double sumGigabytes, dou
                     ways.add(product(kernels, scope, product, precision, false));
                 }
             }
-            return Arrays.stream(medians(scope, ways)).max().orElseThrow();
+            return Arrays.stream(medians(kernels, scope, ways)).max().orElseThrow();
         }
     }
 
@@ -155,7 +158,7 @@ public record Limits(Map<Precision, Double> gemmGflops, double sumGigabytes, dou
                 owner -> {
                     NDArray sum = numbers.sum();
                     sum.attach(owner);
-                    sum.getFloat();
+                    return sum;
                 });
     }
 
@@ -170,17 +173,25 @@ public record Limits(Map<Precision, Double> gemmGflops, double sumGigabytes, dou
             layers.add(kernels.linear(scope, weight, bias, Precision.BFLOAT16, false));
         }
         double bytes = (double) READ_LAYERS * READ.inputs() * READ.outputs() * type.bytes();
-        return new Way(bytes, owner -> layers.forEach(layer -> kernels.apply(owner, x, layer)));
+        return new Way(
+                bytes,
+                owner -> {
+                    NDArray last = x;
+                    for (Linear layer : layers) {
+                        last = kernels.apply(owner, x, layer);
+                    }
+                    return last;
+                });
     }
 
     /** 10⁹ a second of each way: the median of its turns, after one that warms up. */
-    private static double[] medians(NDManager manager, List<Way> ways) {
+    private static double[] medians(Kernels kernels, NDManager manager, List<Way> ways) {
         long[][] nanoseconds = new long[ways.size()][TURNS];
         for (int turn = -1; turn < TURNS; turn++) {
             for (int i = 0; i < ways.size(); i++) {
                 try (NDManager scope = manager.newSubManager()) {
                     long start = System.nanoTime();
-                    ways.get(i).run().accept(scope);
+                    kernels.await(ways.get(i).run().apply(scope));
                     nanoseconds[i][Math.max(turn, 0)] = System.nanoTime() - start;
                 }
             }

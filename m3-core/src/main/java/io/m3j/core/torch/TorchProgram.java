@@ -75,7 +75,10 @@ final class TorchProgram implements AutoCloseable {
         }
     }
 
-    /** The engine, started if need be. */
+    /**
+     * @return the engine, started if it was not running yet
+     * @throws M3Exception if its native library cannot be loaded
+     */
     static Engine engine() {
         NativeLibraries.keepOffline();
         NativeMemory.keepFreed();
