@@ -3,7 +3,9 @@ package io.m3j.examples;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.Devices;
 import io.m3j.llm.Answer;
+import io.m3j.llm.M3Model;
 import io.m3j.llm.PrecisionChoice;
 import io.m3j.llm.generate.Timings;
 import java.nio.file.Path;
@@ -17,13 +19,10 @@ final class AnswerJson {
     private final ObjectNode question = Json.object();
     private final List<ObjectNode> answers = new ArrayList<>();
 
-    AnswerJson(
-            Path model,
-            PrecisionChoice precision,
-            String prompt,
-            List<Path> images,
-            boolean untrained) {
+    AnswerJson(Path model, M3Model loaded, String prompt, List<Path> images, boolean untrained) {
         question.put("model", model.toString());
+        PrecisionChoice precision = loaded.precision();
+        question.put("device", Devices.label(loaded.device()));
         question.put("precision", precision.precision().label());
         question.put("precision_reason", precision.reason());
         question.put("prompt", prompt);

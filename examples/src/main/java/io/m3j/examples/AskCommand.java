@@ -204,8 +204,7 @@ final class AskCommand implements Callable<Integer> {
             List<EncodedImage> encoded,
             List<Scale> scales,
             boolean untrained) {
-        AnswerJson result =
-                new AnswerJson(directory, loaded.precision(), prompt, images, untrained);
+        AnswerJson result = new AnswerJson(directory, loaded, prompt, images, untrained);
         for (Scale scale : scales) {
             Answer answer =
                     answer(

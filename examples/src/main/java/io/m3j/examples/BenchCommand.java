@@ -1,22 +1,27 @@
 package io.m3j.examples;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import ai.djl.Device;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Limits;
 import io.m3j.core.torch.Precision;
+import io.m3j.core.torch.TorchRuntime;
 import io.m3j.core.weights.SafetensorsWriter;
+import io.m3j.examples.ModelBenchmark.Repeats;
 import io.m3j.llm.LoadOptions;
 import io.m3j.llm.M3Model;
 import io.m3j.llm.ModelShape;
+import io.m3j.llm.ModelWork;
 import io.m3j.llm.RandomCheckpoint;
 import io.m3j.vision.M3Image;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
-import java.util.OptionalDouble;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -31,7 +36,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Measure what a model takes on this machine, beside what the machine can do at best.",
             "Medians for one picture and 64 ids: opening, encoding, prefill, one further token, time"
-                    + " to the first token by scale, and the most memory that was in use."
+                    + " to the first token by scale, and the most memory that was in use; and how much"
+                    + " of the machine's limits that is, measured before and after the model."
         })
 final class BenchCommand implements Callable<Integer> {
 
@@ -51,9 +57,24 @@ final class BenchCommand implements Callable<Integer> {
             names = "--write-random",
             paramLabel = "DIR",
             description =
-                    "With --random: write that model too, so that it can be opened with --model."
-                            + " The directory must hold no weights yet.")
+                    "With --random: write that model, in bfloat16, and measure what was written, so"
+                            + " that it can be opened with --model from then on. The directory must"
+                            + " hold no weights yet.")
     private Path writeRandom;
+
+    @Option(
+            names = "--only",
+            paramLabel = "PARTS",
+            split = ",",
+            description =
+                    "Measure only some of limits, encode, prefill and decode, such as"
+                            + " prefill,decode. Opening and memory come with each.")
+    private List<String> only;
+
+    @Option(
+            names = "--quick",
+            description = "Fewer rounds, and the machine's limits only afterwards.")
+    private boolean quick;
 
     @Option(
             names = "--json",
@@ -76,23 +97,19 @@ final class BenchCommand implements Callable<Integer> {
         private String shape;
     }
 
-    /** All that is printed. */
-    private record Report(
-            String model,
-            String precision,
-            Limits limits,
-            double open,
-            ModelBenchmark.Result times,
-            OptionalDouble peakMemory) {
-
-        List<Scale> scales() {
-            return List.copyOf(times.prefill().keySet());
-        }
-
-        Scale finest() {
-            return scales().get(scales().size() - 1);
-        }
-    }
+    /**
+     * A model before its first pass.
+     *
+     * @param model to be closed by whoever gets it
+     * @param milliseconds that opening took
+     * @param most memory that was in use
+     * @param after what is in use now
+     */
+    private record Opened(
+            M3Model model,
+            double milliseconds,
+            MemoryWatch.Seen most,
+            Optional<ProcessMemory> after) {}
 
     BenchCommand(Terminal terminal) {
         this.terminal = terminal;
@@ -103,13 +120,14 @@ final class BenchCommand implements Callable<Integer> {
         if (writeRandom != null && source.shape == null) {
             throw new ParameterException(spec.commandLine(), "--write-random needs --random SHAPE");
         }
+        Set<BenchPart> parts = BenchPart.of(only);
         LoadOptions.Builder options = modelOptions.loadOptions();
         M3Image picture = M3Image.of(Home.picture());
         if (writeRandom != null) {
             write(shape());
         }
-        Report report = measure(options, picture);
-        terminal.out().print(json ? Json.line(object(report)) + "\n" : text(report));
+        BenchReport report = measure(options, picture, parts);
+        terminal.out().print(json ? Json.line(BenchJson.of(report)) + "\n" : BenchTable.of(report));
         return 0;
     }
 
@@ -119,10 +137,18 @@ final class BenchCommand implements Callable<Integer> {
 
     private void write(ModelShape shape) {
         SafetensorsWriter writer = new SafetensorsWriter();
-        try (RandomCheckpoint checkpoint = new RandomCheckpoint(shape.config(), SEED)) {
-            checkpoint
-                    .names()
-                    .forEach(name -> writer.add(checkpoint.info(name), () -> checkpoint.get(name)));
+        try (RandomCheckpoint checkpoint = new RandomCheckpoint(shape.config(), SEED);
+                Progress progress = new Progress(terminal, "writing")) {
+            int total = checkpoint.names().size();
+            AtomicInteger written = new AtomicInteger();
+            for (String name : checkpoint.names()) {
+                writer.add(
+                        checkpoint.info(name),
+                        () -> {
+                            progress.show(written.getAndIncrement(), total);
+                            return checkpoint.get(name);
+                        });
+            }
             writer.writeDirectory(writeRandom, LARGEST_SHARD);
             new CheckpointConfig(shape, SEED).write(writeRandom);
         } catch (IOException e) {
@@ -130,88 +156,84 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private Report measure(LoadOptions.Builder options, M3Image picture) {
-        long start = System.nanoTime();
-        double open;
-        ModelBenchmark.Result times;
-        OptionalDouble peakMemory;
+    private BenchReport measure(
+            LoadOptions.Builder options, M3Image picture, Set<BenchPart> parts) {
+        boolean limited = parts.contains(BenchPart.LIMITS);
+        boolean twice = limited && !quick;
+        Opened opened = opened(options);
+        Device device;
         Precision precision;
-        try (M3Model model = open(options);
-                Progress progress = new Progress(terminal, "measuring")) {
+        Optional<Limits> before;
+        ModelBenchmark.Result times;
+        MemoryWatch.Seen most;
+        ModelWork work;
+        List<Scale> scales;
+        try (M3Model model = opened.model()) {
+            device = model.device();
             precision = model.precision().precision();
-            open = (System.nanoTime() - start) / 1e6;
-            times = new ModelBenchmark(model, picture).run(progress);
-            peakMemory = PeakMemory.mebibytes();
+            before =
+                    twice && roomForLimits()
+                            ? Optional.of(MeasuredLimits.measure(device, precision))
+                            : Optional.empty();
+            try (MemoryWatch watch = new MemoryWatch();
+                    Progress progress = new Progress(terminal, "measuring")) {
+                Repeats repeats = quick ? Repeats.QUICK : Repeats.FULL;
+                times = new ModelBenchmark(model, picture, parts, repeats).run(progress);
+                most = MemoryWatch.Seen.higher(opened.most(), watch.seen());
+            }
+            work = new ModelWork(model.config(), model.encoder().tower().config());
+            scales = model.ladder().scales();
         }
-        // Only now: the model's peak of memory is not to hold the gibibyte that this takes.
-        Limits limits = Limits.measure(options.build().device(), precision);
-        String name = source.shape == null ? source.model.toString() : "random " + source.shape;
-        return new Report(name, precision.label(), limits, open, times, peakMemory);
+        return new BenchReport(
+                name(),
+                precision,
+                Devices.label(device),
+                TorchRuntime.current(),
+                limited
+                        ? Optional.of(
+                                new MeasuredLimits(
+                                        before,
+                                        MeasuredLimits.measure(device, precision),
+                                        precision))
+                        : Optional.empty(),
+                scales,
+                opened.milliseconds(),
+                times,
+                work,
+                new BenchReport.Memory(opened.after(), most, MemoryWatch.Heap.now()));
     }
 
+    private Opened opened(LoadOptions.Builder options) {
+        try (MemoryWatch watch = new MemoryWatch()) {
+            long start = System.nanoTime();
+            M3Model model = open(options);
+            double milliseconds = (System.nanoTime() - start) / 1e6;
+            return new Opened(model, milliseconds, watch.seen(), ProcessMemory.now());
+        }
+    }
+
+    /** Twice what they take: the model is to find room as well. */
+    private static boolean roomForLimits() {
+        return ProcessMemory.available().orElse(0) * (1 << 20) > 2 * Limits.BYTES;
+    }
+
+    private String name() {
+        if (writeRandom != null) {
+            return writeRandom.toString();
+        }
+        return source.shape == null ? source.model.toString() : "random " + source.shape;
+    }
+
+    /** What was written is opened as it would be from then on, in place. */
     private M3Model open(LoadOptions.Builder options) {
-        if (source.shape == null) {
-            return ModelOptions.load(source.model, options, terminal);
+        if (source.shape == null || writeRandom != null) {
+            return ModelOptions.load(
+                    writeRandom == null ? source.model : writeRandom, options, terminal);
         }
         ModelShape shape = shape();
         try (Progress progress = new Progress(terminal, "loading")) {
             LoadOptions inMemory = options.mapped(false).progress(progress::show).build();
             return M3Model.random(shape, SEED, inMemory);
         }
-    }
-
-    private static ObjectNode object(Report report) {
-        ObjectNode object = Json.object();
-        object.put("model", report.model()).put("precision", report.precision());
-        object.putObject("limits")
-                .put("gemm_gflops", report.limits().gemmGflops())
-                .put("read_gbs", report.limits().readGigabytes());
-        ModelBenchmark.Result times = report.times();
-        object.put("open_ms", report.open()).put("encode_ms", times.encode());
-        ObjectNode prefill = object.putObject("prefill_ms");
-        for (Scale scale : report.scales()) {
-            String positions = Integer.toString(ModelBenchmark.Result.positions(scale));
-            prefill.put(positions, times.prefill().get(scale));
-        }
-        int positions = ModelBenchmark.Result.positions(report.finest());
-        object.put("decode_ms_at_" + positions, times.furtherToken());
-        ObjectNode first = object.putObject("ttft_ms");
-        for (Scale scale : report.scales()) {
-            first.put(scale.toString(), times.timeToFirstToken(scale));
-        }
-        if (report.peakMemory().isPresent()) {
-            object.put("peak_rss_mb", report.peakMemory().getAsDouble());
-        } else {
-            object.putNull("peak_rss_mb");
-        }
-        return object;
-    }
-
-    private static String text(Report report) {
-        StringBuilder text = new StringBuilder();
-        ModelBenchmark.Result times = report.times();
-        row(text, "model", Printable.line(report.model()) + ", " + report.precision());
-        row(text, "matrix product", number(report.limits().gemmGflops(), "GFLOPS at best"));
-        row(text, "reading weights", number(report.limits().readGigabytes(), "GB/s at best"));
-        row(text, "opening", number(report.open(), "ms"));
-        row(text, "encoding", number(times.encode(), "ms"));
-        for (Scale scale : report.scales()) {
-            row(
-                    text,
-                    "at scale " + scale,
-                    number(times.prefill().get(scale), "ms prefill, ")
-                            + number(times.timeToFirstToken(scale), "ms to the first token"));
-        }
-        row(text, "further token", number(times.furtherToken(), "ms at scale " + report.finest()));
-        report.peakMemory().ifPresent(peak -> row(text, "memory", number(peak, "MiB at most")));
-        return text.toString();
-    }
-
-    private static void row(StringBuilder text, String name, String value) {
-        text.append(String.format(Locale.ROOT, "%-16s %s%n", name, value));
-    }
-
-    private static String number(double value, String unit) {
-        return String.format(Locale.ROOT, "%,.1f %s", value, unit);
     }
 }

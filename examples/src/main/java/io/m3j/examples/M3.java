@@ -97,8 +97,12 @@ public final class M3 implements Runnable {
     static final class Version implements CommandLine.IVersionProvider {
         @Override
         public String[] getVersion() {
+            return new String[] {"m3 " + number()};
+        }
+
+        static String number() {
             String version = M3.class.getPackage().getImplementationVersion();
-            return new String[] {"m3 " + (version == null ? "(not packaged)" : version)};
+            return version == null ? "(not packaged)" : version;
         }
     }
 }

@@ -1,6 +1,8 @@
 package io.m3j.examples;
 
+import ai.djl.Device;
 import io.m3j.core.M3Exception;
+import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Precision;
 import io.m3j.llm.LoadOptions;
 import io.m3j.llm.LoadOptions.ImageMode;
@@ -22,6 +24,16 @@ final class ModelOptions {
     private String precision;
 
     @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "auto",
+            description =
+                    "Where to compute: cpu, cuda (the first GPU) or cuda:1 (the second, and so on)."
+                            + " Default: ${DEFAULT-VALUE}, a GPU if libtorch can use one, else the"
+                            + " CPU.")
+    private String device;
+
+    @Option(
             names = "--vision-tower",
             paramLabel = "DIR",
             description =
@@ -39,7 +51,8 @@ final class ModelOptions {
 
     /** The options that need no tokenizer. */
     LoadOptions.Builder loadOptions() {
-        LoadOptions.Builder options = LoadOptions.builder();
+        Device chosen = Refusals.naming("--device", "device", () -> Devices.of(device));
+        LoadOptions.Builder options = LoadOptions.builder().device(chosen);
         precision().ifPresent(options::precision);
         if (visionTower != null) {
             options.visionTower(visionTower);

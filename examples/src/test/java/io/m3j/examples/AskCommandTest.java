@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.m3j.core.golden.Golden;
+import io.m3j.core.torch.Devices;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
@@ -43,6 +44,7 @@ class AskCommandTest {
         Run run =
                 Run.of("ask", "--tokens=9", "--max-new-tokens=3", "--prompt", "Où ? 🚌", "--json");
         JsonNode answer = run.json();
+        assertThat(answer.get("device").textValue()).isEqualTo(Devices.label(Devices.best()));
         assertThat(answer.get("prompt").textValue()).isEqualTo("Où ? 🚌");
         assertThat(answer.get("untrained").booleanValue()).isTrue();
         assertThat(answer.get("images")).hasSize(1);

@@ -97,6 +97,8 @@ class FailureTest {
                 usage(
                         "--precision int3: expected",
                         logits("--image", IMAGE, "--precision", "int3")),
+                usage("--device tpu: expected auto", logits("--image", IMAGE, "--device", "tpu")),
+                usage("--device tpu: expected", "bench", "--random", "m3j-tiny", "--device", "tpu"),
                 usage("--image-mode stretch", logits("--image", IMAGE, "--image-mode", "stretch")),
                 usage("nowhere", logits("--image", IMAGE, "--vision-tower", "nowhere")),
                 usage(

@@ -1,5 +1,6 @@
 package io.m3j.llm;
 
+import ai.djl.Device;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -30,9 +31,17 @@ final class AvailableMemory {
 
     /**
      * Asked before a large allocation: Linux grants more than there is, and ends the process when it
-     * is used.
+     * is used. A GPU refuses by itself.
      *
-     * @return bytes, or the greatest number where the system does not say
+     * @param device where it is to lie
+     * @return bytes, or the greatest number on a GPU and where the system does not say
+     */
+    static long bytes(Device device) {
+        return device.isGpu() ? Long.MAX_VALUE : bytes();
+    }
+
+    /**
+     * @return bytes of the machine's memory, or the greatest number where the system does not say
      */
     static long bytes() {
         return bytes(Path.of("/"));

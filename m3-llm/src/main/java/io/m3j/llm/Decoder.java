@@ -2,7 +2,6 @@ package io.m3j.llm;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.m3j.core.nn.Weights;
 import io.m3j.core.torch.DecoderKernels;
 import io.m3j.core.torch.Kernels;
@@ -185,10 +184,7 @@ final class Decoder {
      * @return [L, D] in the decoder's type of activations
      */
     NDArray embed(NDManager owner, long... ids) {
-        try (NDManager scope = owner.newSubManager()) {
-            return decoderKernels.embed(
-                    owner, embeddings, scope.create(ids, new Shape(ids.length)));
-        }
+        return decoderKernels.embed(owner, embeddings, ids);
     }
 
     /**

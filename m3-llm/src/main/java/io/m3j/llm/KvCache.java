@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.M3Exception;
 import io.m3j.core.torch.DecoderKernels;
+import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Precision;
 import java.util.ArrayList;
@@ -36,8 +37,9 @@ final class KvCache implements AutoCloseable {
         this.kernels = kernels;
         this.capacity = capacity;
         this.bytes = bytes(config, precision, capacity);
-        if (bytes > AvailableMemory.bytes()) {
-            throw tooLarge(null);
+        long free = AvailableMemory.bytes(kernels.device());
+        if (bytes > free) {
+            throw tooLarge("the " + (free >> 20) + " MiB that are free", null);
         }
         this.manager = kernels.newManager();
         try {
@@ -47,7 +49,7 @@ final class KvCache implements AutoCloseable {
             }
         } catch (EngineException e) {
             manager.close();
-            throw tooLarge(e);
+            throw tooLarge(Devices.label(kernels.device()) + " has free", e);
         }
     }
 
@@ -61,16 +63,15 @@ final class KvCache implements AutoCloseable {
         return config.cacheElementsPerPosition() * capacity * precision.activations().bytes();
     }
 
-    private M3Exception tooLarge(EngineException cause) {
+    private M3Exception tooLarge(String free, EngineException cause) {
         return new M3Exception(
                 "KV cache: "
                         + capacity
                         + " positions of prompt and answer take "
                         + (bytes >> 20)
-                        + " MiB, more than the "
-                        + (AvailableMemory.bytes() >> 20)
-                        + " MiB that are free; ask for fewer new tokens, a coarser scale, or"
-                        + " bfloat16",
+                        + " MiB, more than "
+                        + free
+                        + "; ask for fewer new tokens, a coarser scale, or bfloat16",
                 cause);
     }
 

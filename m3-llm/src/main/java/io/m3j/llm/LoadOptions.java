@@ -8,12 +8,13 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * How a model is loaded. Without any setting: on the CPU, everything else as the checkpoint says.
+ * How a model is loaded. Without any setting: on a GPU if the engine can use one and else on the CPU,
+ * everything else as the checkpoint says.
  *
  * @param precision the type to compute in; empty means chosen by checkpoint and processor: the own
  *     one of a quantised checkpoint; float32 for weights stored so, for small models ({@link
  *     PrecisionChoice#SMALL}) and on processors without bfloat16; else bfloat16
- * @param device where to compute
+ * @param device where to compute; empty means on a GPU if the engine can use one, else on the CPU
  * @param visionTower directory of the tower, for a checkpoint that only names it
  * @param tokenizer directory of the tokenizer's files, if they are not beside the weights
  * @param template name of the prompt template; empty means chosen from the checkpoint
@@ -30,7 +31,7 @@ import java.util.Optional;
  */
 public record LoadOptions(
         Optional<Precision> precision,
-        Device device,
+        Optional<Device> device,
         Optional<Path> visionTower,
         Optional<Path> tokenizer,
         Optional<String> template,
@@ -83,7 +84,7 @@ public record LoadOptions(
     public static final class Builder {
 
         private Optional<Precision> precision = Optional.empty();
-        private Device device = Device.cpu();
+        private Optional<Device> device = Optional.empty();
         private Optional<Path> visionTower = Optional.empty();
         private Optional<Path> tokenizer = Optional.empty();
         private Optional<String> template = Optional.empty();
@@ -105,11 +106,11 @@ public record LoadOptions(
         }
 
         /**
-         * @param value where to compute
+         * @param value where to compute, such as {@code Devices.of("cuda:1")}
          * @return this
          */
         public Builder device(Device value) {
-            device = value;
+            device = Optional.of(value);
             return this;
         }
 

@@ -2,12 +2,14 @@ package io.m3j.llm;
 
 import static io.m3j.core.Arguments.required;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.Ladder;
 import io.m3j.core.Lifetime;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.llm.generate.Generation;
@@ -58,7 +60,7 @@ public final class M3Model implements AutoCloseable {
         this.config = config;
         this.options = options;
         this.lifetime = new Lifetime("model " + config.directory());
-        this.kernels = Kernels.load(options.device());
+        this.kernels = Kernels.load(options.device().orElseGet(Devices::best));
         this.manager = kernels.newManager();
         ModelAssembly assembly = new ModelAssembly(config, options, kernels, manager);
         try {
@@ -81,8 +83,8 @@ public final class M3Model implements AutoCloseable {
 
     /**
      * Loads a LLaVA-1.5 checkpoint or an M3 fine-tune of one, in the authors' layout or in Hugging
-     * Face's, from safetensors or PyTorch files, or what {@link QuantisedCheckpoint} made of one; on the
-     * CPU, in a precision that fits checkpoint and processor.
+     * Face's, from safetensors or PyTorch files, or what {@link QuantisedCheckpoint} made of one; on a
+     * GPU if the engine can use one and else on the CPU, in a precision that fits checkpoint and device.
      *
      * @param directory with config.json and the weights
      * @return the model, to be closed by the caller
@@ -399,7 +401,7 @@ public final class M3Model implements AutoCloseable {
      * @param images one for each image slot of the ids
      * @param ids the prompt, with −200 (or the checkpoint's image token) for each image
      * @param scale one of {@link #ladder()}
-     * @return float32 [L, V], L counting every visual token; to be closed by the caller
+     * @return float32 [L, V] on the CPU, L counting every visual token; to be closed by the caller
      * @throws M3Exception as {@link #start}
      */
     public NDArray logits(List<EncodedImage> images, long[] ids, Scale scale) {
@@ -411,16 +413,22 @@ public final class M3Model implements AutoCloseable {
                     try (NDManager scope = kernels.newManager();
                             KvCache cache = decoder.newCache(length)) {
                         NDArray x = fusion.fuse(scope, images, ids, scale); //    [L, D]
-                        return decoder.forward(manager, x, cache, false); //      [L, V]
+                        NDArray all = decoder.forward(scope, x, cache, false); //  [L, V]
+                        return kernels.toHost(manager, all);
                     }
                 };
         return lifetime.during(pass);
     }
 
     private void requireMemory(int rows, int positions, int logits) {
-        if (!options.device().isGpu()) {
-            plan.requireRoomFor(AvailableMemory.bytes(), rows, positions, logits);
-        }
+        plan.requireRoomFor(AvailableMemory.bytes(kernels.device()), rows, positions, logits);
+    }
+
+    /**
+     * @return where the model computes
+     */
+    public Device device() {
+        return kernels.device();
     }
 
     /**

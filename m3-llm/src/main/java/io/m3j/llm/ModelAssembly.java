@@ -85,9 +85,8 @@ final class ModelAssembly {
             total = tensors.count();
             Precision chosen = precision.precision();
             plan = MemoryPlan.of(config, locator.config(), tensors, chosen, options.mapped());
-            if (!kernels.device().isGpu()) {
-                plan.requireRoomForWeights(AvailableMemory.bytes(), "model " + config.directory());
-            }
+            plan.requireRoomForWeights(
+                    AvailableMemory.bytes(kernels.device()), "model " + config.directory());
             Precision eyes = PartPrecision.ofEyes(chosen);
             build(
                     // Most of a model: those in bfloat16 stay where they lie, if they may.

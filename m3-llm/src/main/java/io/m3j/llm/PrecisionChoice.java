@@ -39,7 +39,7 @@ public record PrecisionChoice(Precision precision, String reason) {
 
     private static PrecisionChoice of(Facts facts, Processor processor) {
         Optional<Precision> own = facts.quantization().map(Quantization::precision);
-        if (own.isPresent() && processor.hasIntegerKernels()) {
+        if (own.isPresent()) {
             return new PrecisionChoice(own.get(), "the checkpoint is quantised so");
         }
         String stored = facts.stored().name().toLowerCase(Locale.ROOT);

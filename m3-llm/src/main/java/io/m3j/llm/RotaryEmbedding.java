@@ -106,13 +106,9 @@ final class RotaryEmbedding {
             }
         }
         Shape shape = new Shape(length, 1, 2L * half);
-        return new Rows(array(owner, cosines, shape), array(owner, sines, shape));
-    }
-
-    private NDArray array(NDManager owner, FloatBuffer values, Shape shape) {
-        try (NDManager scope = owner.newSubManager()) {
-            return kernels.convert(owner, scope.create(values.flip(), shape), type);
-        }
+        return new Rows(
+                kernels.array(owner, cosines.flip(), shape, type),
+                kernels.array(owner, sines.flip(), shape, type));
     }
 
     /**

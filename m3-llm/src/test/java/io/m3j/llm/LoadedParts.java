@@ -3,26 +3,35 @@ package io.m3j.llm;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.vision.EncodedImage;
 import java.nio.file.Path;
 
-/** The parts of a model without the facade, in float32, for tests that look inside. */
+/** The parts of a model without the facade, for tests that look inside. */
 final class LoadedParts implements AutoCloseable {
 
-    final Kernels kernels = Kernels.load(Device.cpu());
-    final NDManager manager = kernels.newManager();
+    final Kernels kernels;
+    final NDManager manager;
     final M3Config config;
     final ModelAssembly assembly;
     final Fusion fusion;
 
+    /** In float32. */
     LoadedParts(Path directory) {
+        this(directory, Kernels.load(Device.cpu()), Precision.FLOAT32);
+    }
+
+    /** Closes the kernels with itself. */
+    LoadedParts(Path directory, Kernels kernels, Precision precision) {
+        this.kernels = kernels;
+        manager = kernels.newManager();
         config = M3Config.read(directory);
-        assembly = new ModelAssembly(config, LoadOptions.defaults(), kernels, manager);
+        LoadOptions options = LoadOptions.builder().precision(precision).build();
+        assembly = new ModelAssembly(config, options, kernels, manager);
         assembly.assemble(() -> Checkpoint.open(directory));
-        fusion = new Fusion(kernels, decoder(), FloatType.FLOAT32, config.imageToken());
+        fusion = new Fusion(kernels, decoder(), precision.activations(), config.imageToken());
     }
 
     Decoder decoder() {

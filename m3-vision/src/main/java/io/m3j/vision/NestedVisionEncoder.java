@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import io.m3j.core.Ladder;
 import io.m3j.core.NestedTokens;
 import io.m3j.core.Pooling;
+import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
 import java.nio.FloatBuffer;
 import java.time.Duration;
@@ -55,6 +56,13 @@ public final class NestedVisionEncoder {
     }
 
     /**
+     * @return the vision tower
+     */
+    public ClipVisionTower tower() {
+        return tower;
+    }
+
+    /**
      * @return the scales
      */
     public Ladder ladder() {
@@ -71,6 +79,7 @@ public final class NestedVisionEncoder {
             NDArray pixels = pixels(scope, image); //              [1, 3, 336, 336]
             NDArray features = features(scope, pixels); //         [1, 576, 1024]
             NDArray tokens = project(scope, features); //          [1, 576, D]
+            kernels.await(tokens);
             NestedTokens nested = nest(tokens); //                 [1, s, D] for every s
             Duration taken = Duration.ofNanos(System.nanoTime() - start);
             return new EncodedImage(nested, image.width(), image.height(), taken);
@@ -85,7 +94,7 @@ public final class NestedVisionEncoder {
     public NDArray pixels(NDManager owner, M3Image image) {
         long size = tower.config().imageSize();
         FloatBuffer pixels = FloatBuffer.wrap(processor.pixels(image));
-        return owner.create(pixels, new Shape(1, 3, size, size));
+        return kernels.array(owner, pixels, new Shape(1, 3, size, size), FloatType.FLOAT32);
     }
 
     /**

@@ -23,10 +23,10 @@ public final class DecoderKernels {
     /**
      * @param owner owns the result
      * @param table [V, D]
-     * @param ids int64 [L], each from 0 to V − 1, which the caller has checked
+     * @param ids each from 0 to V − 1, which the caller has checked
      * @return [L, D]
      */
-    public NDArray embed(NDManager owner, NDArray table, NDArray ids) {
+    public NDArray embed(NDManager owner, NDArray table, long... ids) {
         return kernels.call(owner, "embed", table, ids);
     }
 

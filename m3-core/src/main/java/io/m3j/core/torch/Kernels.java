@@ -17,6 +17,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,10 +54,15 @@ public final class Kernels implements AutoCloseable {
     private final Device device;
     private final boolean onednn;
 
+    /** Lies on the device: kernels without any other operand are told by it where to compute. */
+    private final NDArray anchor;
+
     private Kernels(TorchProgram program, boolean onednn) {
         this.program = program;
         this.device = program.manager().getDevice();
         this.onednn = onednn;
+        ByteBuffer zero = ByteBuffer.allocateDirect(1);
+        this.anchor = toDevice(program.manager(), zero, typeNumber(ElementType.UINT8), 1);
     }
 
     /**
@@ -64,18 +70,43 @@ public final class Kernels implements AutoCloseable {
      *
      * @param device where all arrays will lie
      * @return the kernels, to be closed by the caller
+     * @throws M3Exception if the loaded libtorch cannot use the device
      */
     public static Kernels load(Device device) {
-        String program = source(PROGRAM) + source(QUANTISE);
-        if (!device.isGpu()) {
+        Devices.require(device);
+        if (device.isGpu()) {
             try {
-                return new Kernels(new TorchProgram(device, program + source(ONEDNN)), true);
+                return plain(device, plainSource());
             } catch (EngineException e) {
-                LOGGER.warn("this libtorch lacks oneDNN's linear layers: slower ones are used");
-                LOGGER.debug("loading {} failed", ONEDNN, e);
+                throw Devices.refused(device, e);
             }
         }
-        return new Kernels(new TorchProgram(device, program + source(PLAIN)), false);
+        try {
+            String program = source(PROGRAM) + source(QUANTISE) + source(ONEDNN);
+            return new Kernels(new TorchProgram(device, program), true);
+        } catch (EngineException e) {
+            LOGGER.warn("this libtorch lacks oneDNN's linear layers: slower ones are used");
+            LOGGER.debug("loading {} failed", ONEDNN, e);
+            return plain(device, plainSource());
+        }
+    }
+
+    /**
+     * The kernels as GPUs run them, on any device.
+     *
+     * @param device where all arrays will lie
+     * @param source {@link #plainSource()}, or what a test made of it
+     * @return the kernels, to be closed by the caller
+     */
+    static Kernels plain(Device device, String source) {
+        return new Kernels(new TorchProgram(device, source), false);
+    }
+
+    /**
+     * @return the program that needs nothing but what every libtorch has on every device
+     */
+    static String plainSource() {
+        return source(PROGRAM) + source(QUANTISE) + source(PLAIN);
     }
 
     private static String source(String name) {
@@ -168,7 +199,6 @@ public final class Kernels implements AutoCloseable {
      * @param precision what to compute in
      * @param packing whether a bfloat16 weight is packed too
      * @return the layer
-     * @throws M3Exception if the device has no such form
      */
     public Linear linear(
             NDManager owner, NDArray weight, NDArray bias, Precision precision, boolean packing) {
@@ -179,11 +209,9 @@ public final class Kernels implements AutoCloseable {
         }
         NDArray none =
                 program.call(owner, "zeros", bias, FloatType.FLOAT32.number(), new long[] {0});
-        if (!onednn) {
-            return new Linear(Linear.Form.PLAIN, weight, bias, none, none);
-        }
         if (!packs(precision, packing)) {
-            return new Linear(Linear.Form.BFLOAT16, weight, bias, none, none);
+            Linear.Form form = onednn ? Linear.Form.BFLOAT16 : Linear.Form.PLAIN;
+            return new Linear(form, weight, bias, none, none);
         }
         NDArray packed = program.call(owner, "pack", weight, PACKED_FOR_ROWS);
         return new Linear(Linear.Form.PACKED, packed, bias, none, none);
@@ -254,22 +282,15 @@ public final class Kernels implements AutoCloseable {
      * @param weight [outputs, inputs]; not kept
      * @param bias [outputs] in bfloat16, or empty
      * @return the layer
-     * @throws M3Exception if the device has no such form
      */
     public Linear pack(NDManager owner, QuantisedWeight weight, NDArray bias) {
-        if (!onednn) {
-            throw new M3Exception(
-                    "precision "
-                            + weight.precision().label()
-                            + ": "
-                            + device
-                            + " has no kernels for it here; use float32 or bfloat16");
-        }
         NDArray levels = weight.levels();
         if (weight.precision() == Precision.INT8) {
             NDArray packed = program.call(owner, "pack_int8", levels, PACKED_FOR_ROWS);
             NDArray scales = convert(owner, weight.scales().get(0), FloatType.FLOAT32);
-            NDArray zeros = owner.zeros(scales.getShape(), DataType.INT32);
+            int int32 = typeNumber(ElementType.INT32);
+            NDArray zeros =
+                    program.call(owner, "zeros", scales, int32, scales.getShape().getShape());
             return new Linear(Linear.Form.INT8, packed, bias, scales, zeros);
         }
         NDArray packed = program.call(owner, "pack_int4", levels);
@@ -316,7 +337,7 @@ public final class Kernels implements AutoCloseable {
      * @return whether {@link #linear} makes a copy of the weight, rather than keep it where it lies
      */
     public boolean packs(Precision precision, boolean packing) {
-        return onednn && (precision != Precision.BFLOAT16 || packing);
+        return precision.quantises() || (onednn && (precision == Precision.FLOAT32 || packing));
     }
 
     private NDArray reinterpret(NDManager owner, StoredTensor tensor, int typeNumber) {
@@ -328,11 +349,18 @@ public final class Kernels implements AutoCloseable {
         if (!bytes.hasRemaining()) {
             bytes = ByteBuffer.allocateDirect(1);
         }
+        return toDevice(owner, bytes, typeNumber, tensor.shape().getShape());
+    }
+
+    /**
+     * The only door through which numbers of Java come to the device: on a CPU they are used where
+     * they lie, to a GPU they are copied.
+     */
+    private NDArray toDevice(NDManager owner, ByteBuffer bytes, int typeNumber, long... shape) {
         bytes.order(ByteOrder.nativeOrder());
-        // No copy on a CPU. The bytes' array holds the buffer, and stays open as long as the
-        // result.
+        // The bytes' array holds the buffer, and stays open as long as the result.
         NDArray raw = owner.create(bytes, new Shape(bytes.remaining()), DataType.UINT8);
-        return program.call(owner, "reinterpret", raw, typeNumber, tensor.shape().getShape());
+        return program.call(owner, "reinterpret", raw, typeNumber, shape);
     }
 
     private static int typeNumber(ElementType type) {
@@ -377,8 +405,70 @@ public final class Kernels implements AutoCloseable {
      * @return zeros
      */
     public NDArray zeros(NDManager owner, FloatType type, long... shape) {
-        try (NDArray like = owner.create(0f)) {
-            return program.call(owner, "zeros", like, type.number(), shape);
+        return program.call(owner, "zeros", anchor, type.number(), shape);
+    }
+
+    /**
+     * Numbers of Java as an array on the device.
+     *
+     * @param owner owns the result
+     * @param values as many as the shape has; copied
+     * @param shape the sizes
+     * @param type of the result
+     * @return the array
+     */
+    public NDArray array(NDManager owner, FloatBuffer values, Shape shape, FloatType type) {
+        ByteBuffer bytes =
+                ByteBuffer.allocateDirect(values.remaining() * Float.BYTES)
+                        .order(ByteOrder.nativeOrder());
+        bytes.asFloatBuffer().put(values.duplicate());
+        try (NDManager scope = owner.newSubManager()) {
+            int float32 = FloatType.FLOAT32.number();
+            NDArray arrived = toDevice(scope, bytes, float32, shape.getShape());
+            return program.call(owner, "convert", arrived, type.number());
+        }
+    }
+
+    /**
+     * An array that Java will read, on the CPU. Read where it lies on a GPU, each reading would leave a
+     * copy behind, for as long as its manager is open.
+     *
+     * @param owner owns the result
+     * @param x float32, taken over
+     * @return its numbers on the CPU: on a CPU the array itself
+     */
+    public NDArray toHost(NDManager owner, NDArray x) {
+        if (!device.isGpu()) {
+            x.attach(owner);
+            return x;
+        }
+        try (NDManager scope = newManager()) {
+            x.attach(scope);
+            NDArray host = x.toDevice(Device.cpu(), false);
+            host.attach(owner);
+            return host;
+        }
+    }
+
+    /**
+     * Waits until the numbers of an array are there: on a GPU calls return before that. For those who
+     * measure time.
+     *
+     * @param x any array of one or more elements
+     */
+    public void await(NDArray x) {
+        if (device.isGpu()) {
+            first(x);
+        }
+    }
+
+    /** The first number of an array; a device computes in the order of the calls. */
+    float first(NDArray x) {
+        try (NDManager scope = newManager()) {
+            NDArray row = x.reshape(-1);
+            row.attach(scope);
+            NDArray number = rows(scope, row, new long[] {0}, new long[] {1});
+            return toFloat32(scope, number).toFloatArray()[0];
         }
     }
 

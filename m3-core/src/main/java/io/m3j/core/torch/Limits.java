@@ -9,119 +9,221 @@ import io.m3j.core.weights.StoredTensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.function.Function;
 
 /**
- * What this machine can do at best, measured with the kernels that models run on: a prefill is bound
- * by the first number, one step of decoding by the second.
+ * What this machine can do at best: a prefill is bound by how fast it multiplies matrices, one step of
+ * decoding by how fast it reads memory.
  *
- * @param gemmGflops 10⁹ floating-point operations a second of a linear layer over many rows
- * @param readGigabytes 10⁹ bytes of bfloat16 weights read in a second, by linear layers over one row
+ * <p>Each is measured in several ways, in turns, since no single one is the fastest everywhere: wide,
+ * square and tall products with the kernels that models run on, in each form that they have; products
+ * of one row, and a plain sum over a large array. A way counts by the median of its turns, as the
+ * times of models do, and the fastest way is the limit.
+ *
+ * @param gemmGflops 10⁹ floating-point operations a second of a linear layer over many rows, by
+ *     precision
+ * @param sumGigabytes 10⁹ bytes a second of the plain sum
+ * @param rowGigabytes 10⁹ bytes a second of the products of one row
  */
-public record Limits(double gemmGflops, double readGigabytes) {
+public record Limits(Map<Precision, Double> gemmGflops, double sumGigabytes, double rowGigabytes) {
 
-    private static final int WIDTH = 4096;
-    private static final int ROWS = 640;
+    /** A product of [rows, inputs] with [outputs, inputs]. */
+    private record Product(int rows, int inputs, int outputs) {
+        double operations() {
+            return 2.0 * rows * inputs * outputs;
+        }
+    }
 
-    /** Of 32 MiB each: 1 GiB together, more than any cache of a processor. */
-    private static final int LAYERS = 32;
+    /** One of several ways of doing {@code amount} of operations or bytes. */
+    private record Way(double amount, Function<NDManager, NDArray> run) {}
 
-    private static final int RUNS = 5;
+    private static final List<Product> PRODUCTS =
+            List.of(
+                    new Product(640, 4096, 11008),
+                    new Product(640, 4096, 4096),
+                    new Product(4096, 1024, 1024));
+
+    /** Layers of {@link #READ}, 540 MB together: more than any cache of a processor. */
+    private static final int READ_LAYERS = 6;
+
+    private static final Product READ = new Product(1, 4096, 11008);
+
+    private static final int SUMMED = 1 << 27;
+
+    /** Divides the rows of all products. */
+    private static final int BLOCK_ROWS = 32;
+
+    private static final int TURNS = 5;
     private static final double DEVIATION = 0.02;
 
+    /** Bytes of memory that {@link #measure} takes. */
+    public static final long BYTES = 1400L << 20;
+
+    /** Copies the map. */
+    public Limits {
+        gemmGflops = Map.copyOf(gemmGflops);
+    }
+
     /**
-     * Measures for some seconds, with 1 GiB of weights that are freed again.
+     * Measures for some seconds, with {@link #BYTES} of memory that are freed again.
      *
      * @param device where to compute
-     * @param precision of the linear layer over many rows; that over one row is in bfloat16
-     * @return what was measured, best of several runs
-     * @throws io.m3j.core.M3Exception if the device cannot compute in the precision
+     * @param precisions of the linear layers over many rows
+     * @return what was measured
+     * @throws io.m3j.core.M3Exception if the device cannot compute in one of the precisions
      */
-    public static Limits measure(Device device, Precision precision) {
+    public static Limits measure(Device device, Set<Precision> precisions) {
         try (Kernels kernels = Kernels.load(device);
                 NDManager manager = kernels.newManager()) {
-            StoredTensor weight = random(WIDTH);
-            // bfloat16 weights are fastest in one of two forms; the others have one.
-            double gemm =
-                    Math.max(
-                            gemm(kernels, manager, weight, precision, true),
-                            gemm(kernels, manager, weight, precision, false));
-            return new Limits(gemm, read(kernels, manager, weight));
+            Map<Precision, Double> gemm = new EnumMap<>(Precision.class);
+            for (Precision precision : precisions) {
+                gemm.put(precision, products(kernels, manager, precision));
+            }
+            try (NDManager scope = manager.newSubManager()) {
+                double[] read =
+                        medians(
+                                kernels,
+                                scope,
+                                List.of(sum(kernels, scope), rowProducts(kernels, scope)));
+                return new Limits(gemm, read[0], read[1]);
+            }
         }
     }
 
-    private static double gemm(
+    /**
+     * @return 10⁹ bytes read in a second, by the faster of both ways
+     */
+    public double readGigabytes() {
+        return Math.max(sumGigabytes, rowGigabytes);
+    }
+
+    /**
+     * @param later measured in the same run, of the same precisions
+     * @return the means of both: what held between them, where the machine's speed drifts
+     */
+    public Limits mean(Limits later) {
+        Map<Precision, Double> means = new EnumMap<>(Precision.class);
+        gemmGflops.forEach(
+                (precision, rate) ->
+                        means.put(precision, (rate + later.gemmGflops.get(precision)) / 2));
+        return new Limits(
+                means,
+                (sumGigabytes + later.sumGigabytes) / 2,
+                (rowGigabytes + later.rowGigabytes) / 2);
+    }
+
+    private static double products(Kernels kernels, NDManager manager, Precision precision) {
+        // bfloat16 weights are faster now in one of two forms, now in the other.
+        boolean two = precision == Precision.BFLOAT16;
+        try (NDManager scope = manager.newSubManager()) {
+            List<Way> ways = new ArrayList<>();
+            for (Product product : PRODUCTS) {
+                ways.add(product(kernels, scope, product, precision, true));
+                if (two) {
+                    ways.add(product(kernels, scope, product, precision, false));
+                }
+            }
+            return Arrays.stream(medians(kernels, scope, ways)).max().orElseThrow();
+        }
+    }
+
+    private static Way product(
             Kernels kernels,
-            NDManager manager,
-            StoredTensor stored,
+            NDManager scope,
+            Product product,
             Precision precision,
             boolean packing) {
-        try (NDManager scope = manager.newSubManager()) {
-            FloatType type = precision.activations();
-            NDArray bias = kernels.zeros(scope, type, 0);
-            NDArray weight = kernels.load(scope, stored, type);
+        FloatType type = precision.activations();
+        NDArray bias = kernels.zeros(scope, type, 0);
+        NDArray x = random(kernels, scope, product.rows(), product.inputs(), type);
+        try (NDManager loading = scope.newSubManager()) {
+            NDManager owner = kernels.packs(precision, packing) ? loading : scope;
+            NDArray weight = random(kernels, owner, product.outputs(), product.inputs(), type);
             Linear layer = kernels.linear(scope, weight, bias, precision, packing);
-            NDArray x = kernels.load(scope, random(ROWS), type);
-            double seconds = seconds(scope, owner -> kernels.apply(owner, x, layer));
-            return 2.0 * ROWS * WIDTH * WIDTH / seconds / 1e9;
+            return new Way(product.operations(), here -> kernels.apply(here, x, layer));
         }
     }
 
-    private static double read(Kernels kernels, NDManager manager, StoredTensor stored) {
-        try (NDManager scope = manager.newSubManager()) {
-            FloatType type = FloatType.BFLOAT16;
-            NDArray bias = kernels.zeros(scope, type, 0);
-            NDArray weight = kernels.load(scope, stored, type);
-            List<Linear> layers = new ArrayList<>();
-            for (int i = 0; i < LAYERS; i++) {
-                NDArray copy = kernels.convert(scope, weight, type);
-                layers.add(kernels.linear(scope, copy, bias, Precision.BFLOAT16, false));
+    private static Way sum(Kernels kernels, NDManager scope) {
+        NDArray numbers = kernels.zeros(scope, FloatType.FLOAT32, SUMMED);
+        return new Way(
+                (double) SUMMED * Float.BYTES,
+                owner -> {
+                    NDArray sum = numbers.sum();
+                    sum.attach(owner);
+                    return sum;
+                });
+    }
+
+    /** The weights of a decoder in bfloat16, as each of its steps reads them. */
+    private static Way rowProducts(Kernels kernels, NDManager scope) {
+        FloatType type = FloatType.BFLOAT16;
+        NDArray bias = kernels.zeros(scope, type, 0);
+        NDArray x = random(kernels, scope, READ.rows(), READ.inputs(), type);
+        List<Linear> layers = new ArrayList<>();
+        for (int i = 0; i < READ_LAYERS; i++) {
+            NDArray weight = random(kernels, scope, READ.outputs(), READ.inputs(), type);
+            layers.add(kernels.linear(scope, weight, bias, Precision.BFLOAT16, false));
+        }
+        double bytes = (double) READ_LAYERS * READ.inputs() * READ.outputs() * type.bytes();
+        return new Way(
+                bytes,
+                owner -> {
+                    NDArray last = x;
+                    for (Linear layer : layers) {
+                        last = kernels.apply(owner, x, layer);
+                    }
+                    return last;
+                });
+    }
+
+    /** 10⁹ a second of each way: the median of its turns, after one that warms up. */
+    private static double[] medians(Kernels kernels, NDManager manager, List<Way> ways) {
+        long[][] nanoseconds = new long[ways.size()][TURNS];
+        for (int turn = -1; turn < TURNS; turn++) {
+            for (int i = 0; i < ways.size(); i++) {
+                try (NDManager scope = manager.newSubManager()) {
+                    long start = System.nanoTime();
+                    kernels.await(ways.get(i).run().apply(scope));
+                    nanoseconds[i][Math.max(turn, 0)] = System.nanoTime() - start;
+                }
             }
-            NDArray row = kernels.load(scope, random(1), type);
-            Function<NDManager, NDArray> pass =
-                    owner -> {
-                        NDArray x = row;
-                        for (Linear layer : layers) {
-                            x = kernels.apply(owner, x, layer);
-                        }
-                        return x;
-                    };
-            return 1.0 * LAYERS * stored.info().byteCount() / seconds(scope, pass) / 1e9;
         }
+        double[] rates = new double[ways.size()];
+        for (int i = 0; i < rates.length; i++) {
+            Arrays.sort(nanoseconds[i]);
+            rates[i] = ways.get(i).amount() / nanoseconds[i][TURNS / 2];
+        }
+        return rates;
     }
 
-    /** The shortest of some runs, after one that pays for what the others find ready. */
-    private static double seconds(NDManager manager, Function<NDManager, NDArray> run) {
-        long best = Long.MAX_VALUE;
-        for (int i = 0; i <= RUNS; i++) {
-            try (NDManager scope = manager.newSubManager()) {
-                long start = System.nanoTime();
-                run.apply(scope);
-                long taken = System.nanoTime() - start;
-                best = i == 0 ? best : Math.min(best, taken);
-            }
-        }
-        return best / 1e9;
-    }
-
-    /** Zeros might be multiplied faster, or lie in one page of memory. */
-    private static StoredTensor random(int rows) {
-        Random random = new Random(rows);
+    /** Zeros might be multiplied faster. One block of random rows, repeated; or one row. */
+    private static NDArray random(
+            Kernels kernels, NDManager owner, int rows, int width, FloatType type) {
+        Random random = new Random(width);
+        int height = Math.min(rows, BLOCK_ROWS);
         ByteBuffer bytes =
-                ByteBuffer.allocateDirect(rows * WIDTH * ElementType.BFLOAT16.bytes())
+                ByteBuffer.allocateDirect(height * width * ElementType.BFLOAT16.bytes())
                         .order(ByteOrder.LITTLE_ENDIAN);
-        short[] numbers = new short[WIDTH];
-        for (int i = 0; i < WIDTH; i++) {
-            float number = (float) (DEVIATION * random.nextGaussian());
-            numbers[i] = (short) (Float.floatToIntBits(number) >>> 16);
-        }
         while (bytes.hasRemaining()) {
-            bytes.asShortBuffer().put(numbers);
-            bytes.position(bytes.position() + WIDTH * ElementType.BFLOAT16.bytes());
+            float number = (float) (DEVIATION * random.nextGaussian());
+            bytes.putShort((short) (Float.floatToIntBits(number) >>> 16));
         }
-        Shape shape = new Shape(rows, WIDTH);
-        return new StoredTensor("random", ElementType.BFLOAT16, shape, bytes.flip());
+        Shape shape = new Shape(height, width);
+        try (NDManager scope = owner.newSubManager()) {
+            NDArray block =
+                    kernels.load(
+                            scope,
+                            new StoredTensor("random", ElementType.BFLOAT16, shape, bytes.flip()),
+                            type);
+            return kernels.concatenate(owner, Collections.nCopies(rows / height, block), 0);
+        }
     }
 }

@@ -23,9 +23,9 @@ public record Linear(Form form, NDArray weight, NDArray bias, NDArray scales, ND
         PACKED,
         /** bfloat16, where it lies. */
         BFLOAT16,
-        /** 8 bits, reordered by oneDNN. */
+        /** 8 bits, reordered by oneDNN where there is oneDNN. */
         INT8,
-        /** 4 bits, packed by ATen. */
+        /** 4 bits, packed by ATen where oneDNN is, else two a byte. */
         INT4
     }
 

@@ -1,6 +1,7 @@
 package io.m3j.core.torch;
 
 import ai.djl.Device;
+import ai.djl.engine.EngineException;
 import ai.djl.util.cuda.CudaUtils;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -41,10 +42,18 @@ public record Processor(boolean gpu, Set<String> features) {
      */
     public static Processor of(Device device) {
         if (device.isGpu()) {
-            String capability = CudaUtils.getComputeCapability(device.getDeviceId());
-            return new Processor(true, Set.of(CAPABILITY + capability));
+            return new Processor(true, capability(device));
         }
         return new Processor(false, flags(CPUINFO));
+    }
+
+    /** None where DJL does not find the CUDA runtime, which libtorch may have under another name. */
+    private static Set<String> capability(Device device) {
+        try {
+            return Set.of(CAPABILITY + CudaUtils.getComputeCapability(device.getDeviceId()));
+        } catch (EngineException | IllegalStateException | IllegalArgumentException e) {
+            return Set.of();
+        }
     }
 
     /** The flags of the first core; none where there is no such file. */
@@ -75,13 +84,5 @@ public record Processor(boolean gpu, Set<String> features) {
     private static boolean isAmpereOrLater(String feature) {
         String number = feature.startsWith(CAPABILITY) ? feature.substring(3) : "";
         return number.matches("\\d{2,4}") && Integer.parseInt(number) >= AMPERE;
-    }
-
-    /**
-     * @return whether {@link Precision#INT8} and {@link Precision#INT4} can be computed: CPUs have
-     *     kernels for them
-     */
-    public boolean hasIntegerKernels() {
-        return !gpu;
     }
 }

@@ -75,7 +75,11 @@ final class TorchProgram implements AutoCloseable {
         }
     }
 
-    private static Engine engine() {
+    /**
+     * @return the engine, started if it was not running yet
+     * @throws M3Exception if its native library cannot be loaded
+     */
+    static Engine engine() {
         NativeLibraries.keepOffline();
         NativeMemory.keepFreed();
         try {

@@ -12,6 +12,7 @@ import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.StoredTensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
@@ -64,6 +65,20 @@ class KernelsTest {
                             kernels.poolSequential(manager, tokens, Ladder.ofGrid(4), Scale.of(4))
                                     .toFloatArray())
                     .containsExactly(0f, 1f, 2f, 3f);
+        }
+    }
+
+    @Test
+    void theFirstNumberIsReadInAnyType() {
+        try (NDManager manager = kernels.newManager()) {
+            FloatBuffer values = FloatBuffer.wrap(new float[] {2.5f, 3, 4, 5});
+            for (FloatType type : FloatType.values()) {
+                NDArray x = kernels.array(manager, values, new Shape(2, 2), type);
+                int arrays = kernels.managedArrays();
+                assertThat(kernels.first(x)).isEqualTo(2.5f);
+                assertThat(kernels.managedArrays()).isEqualTo(arrays);
+            }
+            assertThat(values.remaining()).isEqualTo(4);
         }
     }
 
