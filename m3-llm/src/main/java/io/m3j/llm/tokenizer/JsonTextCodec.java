@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * A {@code tokenizer.json}, run by Hugging Face's own library through DJL. Holds native memory until
@@ -32,6 +34,10 @@ public final class JsonTextCodec implements TextCodec {
     private final JsonVocabulary vocabulary;
     private final TokenizerSettings settings;
     private final SpecialIds specialIds;
+
+    /** What decoding leaves out. */
+    private final Set<Long> skipped;
+
     private final Lifetime lifetime = new Lifetime("the tokenizer");
 
     private JsonTextCodec(
@@ -42,6 +48,11 @@ public final class JsonTextCodec implements TextCodec {
         specialIds =
                 new SpecialIds(
                         idOf("bos_token"), idOf("eos_token"), idOf("unk_token"), idOf("pad_token"));
+        skipped =
+                vocabulary.specialIds().stream()
+                        .map(Integer::longValue)
+                        .filter(id -> skips(tokenizer, id))
+                        .collect(Collectors.toUnmodifiableSet());
     }
 
     /**
@@ -81,6 +92,15 @@ public final class JsonTextCodec implements TextCodec {
         if (System.getenv("RUST_FLAVOR") == null && System.getProperty("RUST_FLAVOR") == null) {
             System.setProperty("RUST_FLAVOR", "cpu");
         }
+    }
+
+    /**
+     * Whether the library takes an id for special, as the file says. It goes by the token's content:
+     * where the vocabulary has another under that id, the id is that other token's.
+     */
+    private static boolean skips(HuggingFaceTokenizer tokenizer, long id) {
+        // More than once, since a decoder may strip the first space and the last of a text.
+        return tokenizer.decode(new long[] {id, id, id}, true).isEmpty();
     }
 
     private long idOf(String name) {
@@ -147,7 +167,7 @@ public final class JsonTextCodec implements TextCodec {
 
         @Override
         public String accept(long id) {
-            if (!contains(id) || vocabulary.isSpecial(id)) {
+            if (!contains(id) || skipped.contains(id)) {
                 return "";
             }
             window.add(id);

@@ -168,9 +168,9 @@ final class JsonVocabulary {
         return byteIds.contains((int) id);
     }
 
-    /** Whether the id is left out when special tokens are skipped. */
-    boolean isSpecial(long id) {
-        return specialIds.contains((int) id);
+    /** The ids that the file calls special. */
+    Set<Integer> specialIds() {
+        return specialIds;
     }
 
     /** The id of a token, or {@link TextCodec#NO_ID}. */
