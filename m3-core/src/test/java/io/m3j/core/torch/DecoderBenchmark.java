@@ -47,6 +47,7 @@ public class DecoderBenchmark {
     private DecoderKernels kernels;
     private Linear.Form form;
     private NDArray x;
+    private NDArray last;
     private NDArray norm;
     private NDArray turns;
     private NDArray keys;
@@ -62,6 +63,7 @@ public class DecoderBenchmark {
         kernels = new DecoderKernels(arrays.kernels());
         start = rows == 1 ? BEFORE_ONE_ROW : 0;
         x = arrays.random(rows, WIDTH);
+        last = arrays.random(1, WIDTH);
         norm = arrays.random(WIDTH);
         turns = arrays.random(rows, 1, HEAD_SIZE);
         keys = arrays.random(GROUPS, start + rows, HEAD_SIZE);
@@ -100,6 +102,7 @@ public class DecoderBenchmark {
                     List.of(values),
                     new long[] {start},
                     new long[] {rows},
+                    false,
                     HEADS,
                     EPSILON);
         }
@@ -122,7 +125,7 @@ public class DecoderBenchmark {
     @Benchmark
     public void logitsOfTheLastRow() {
         try (NDManager scope = arrays.scope()) {
-            kernels.logits(scope, x, head, form, new long[] {rows - 1}, EPSILON);
+            kernels.logits(scope, last, head, form, EPSILON);
         }
     }
 }

@@ -43,7 +43,7 @@ class FakeDeviceTest {
     /** Of one operand: the result lies where the operand does. */
     private static final Set<String> OF_ONE =
             Set.of(
-                    ("amax amin avg_pool2d bitwise_and bitwise_right_shift clamp_ clamp_min clone contiguous"
+                    ("amax amin avg_pool2d bitwise_and bitwise_right_shift clamp_ clamp_min clone constant_pad_nd contiguous"
                                     + " expand flatten gelu linalg_vector_norm permute reshape round_"
                                     + " rsqrt select silu silu_ slice softmax to transpose triu"
                                     + " unsqueeze view")
@@ -52,7 +52,7 @@ class FakeDeviceTest {
     /** Of numbers and lists, or questions about an array. */
     private static final Set<String> OF_NUMBERS =
             Set.of(
-                    "append device dtype eq floordiv gt len min numel size storage_offset"
+                    "append device dtype eq floordiv ge gt len min numel size storage_offset"
                             .split(" "));
 
     private static final Set<String> FACTORIES = Set.of("empty", "full", "tensor", "zeros");
@@ -121,7 +121,6 @@ class FakeDeviceTest {
     @CsvSource({
         "decoder_attention, ops.prim.device(q)",
         "embed, ops.prim.device(table)",
-        "decoder_logits, ops.prim.device(x)",
         "zeros, ops.prim.device(like)"
     })
     void anArrayMadeOnTheCpuInSecretIsFound(String kernel, String device) {
@@ -221,6 +220,7 @@ class FakeDeviceTest {
                 cache,
                 start,
                 length,
+                false,
                 2,
                 eps);
         a.put(
@@ -236,6 +236,7 @@ class FakeDeviceTest {
                 cache,
                 start,
                 length,
+                true,
                 2,
                 eps);
         a.put(calls, "decoder_mlp", row, mlp, 0, true, eps);
@@ -246,7 +247,6 @@ class FakeDeviceTest {
                 row,
                 a.operands(List.of(a.of(8)), new long[][] {{10, 8}}),
                 0,
-                new long[] {1, 7},
                 eps);
         a.put(calls, "copy_positions", a.of(2, 9, 16), a.of(2, 8, 16), 3);
         a.put(calls, "row", weight, 1);
