@@ -28,7 +28,7 @@ final class Decoder {
     /** Our name of the output head. */
     static final String HEAD = "decoder.lm_head";
 
-    /** One layer: what the two kernels take, in their order. */
+    /** One layer: what its two sublayers take, in their order. */
     private record Layer(Linear.Form form, List<NDArray> attention, List<NDArray> mlp) {}
 
     /**
@@ -45,11 +45,9 @@ final class Decoder {
     private final Precision precision;
     private final RotaryEmbedding rotary;
     private final NDArray embeddings; // [V, D]
-    private final List<Layer> layers;
+    private final DecoderKernels.Layers layers;
     private final List<NDArray> head; // norm [D], then the operands of the head [V, D]
-    private final Linear.Form form;
     private final Linear.Form headForm;
-    private final boolean fused;
 
     /**
      * @param weights names beginning with {@code decoder.}
@@ -66,11 +64,7 @@ final class Decoder {
         long width = config.hiddenSize();
         String table = "decoder.embed_tokens";
         this.embeddings = weights.get(table + ".weight", vocabulary, width);
-        this.layers = new ArrayList<>();
-        Weights inLayers = weights.fitting(linearLayers(config));
-        for (int i = 0; i < config.layers(); i++) {
-            layers.add(layer(inLayers, "decoder.layers." + i + "."));
-        }
+        this.layers = layers(weights.fitting(linearLayers(config)));
         // A head of its own in the file counts for nothing where the config ties it: transformers
         // ties last. But the levels of a tied head are a tensor of their own.
         MatrixShape shape = headOf(config);
@@ -81,8 +75,6 @@ final class Decoder {
         NDArray norm = weights.get("decoder.norm.weight", width);
         this.head = Linear.operands(List.of(norm), List.of(out));
         this.headForm = out.form();
-        this.form = layers.get(0).form();
-        this.fused = inLayers.packs();
     }
 
     /**
@@ -111,6 +103,24 @@ final class Decoder {
      */
     static MatrixShape headOf(DecoderConfig config) {
         return new MatrixShape(HEAD, config.vocabularySize(), config.hiddenSize());
+    }
+
+    private DecoderKernels.Layers layers(Weights weights) {
+        List<NDArray> all = new ArrayList<>();
+        Layer layer = null; // all have the same sizes
+        for (int i = 0; i < config.layers(); i++) {
+            layer = layer(weights, "decoder.layers." + i + ".");
+            all.addAll(layer.attention());
+            all.addAll(layer.mlp());
+        }
+        return new DecoderKernels.Layers(
+                all,
+                layer.attention().size(),
+                layer.mlp().size(),
+                layer.form(),
+                weights.packs(),
+                config.heads(),
+                config.rmsNormEpsilon());
     }
 
     private Layer layer(Weights weights, String prefix) {
@@ -217,16 +227,8 @@ final class Decoder {
         long[] lengths = spans.stream().mapToLong(Span::length).toArray();
         try (NDManager scope = owner.newSubManager()) {
             RotaryEmbedding.Rows rows = rotary.rows(scope, starts, lengths); // [R, 1, E]
-            NDManager here = scope.newSubManager();
-            for (int i = 0; i < layers.size(); i++) {
-                // One manager a layer: what the layer before left is freed as soon as it is read.
-                NDManager next = scope.newSubManager();
-                // Behind the last layer nobody reads the other rows.
-                boolean last = lastOnly && i == layers.size() - 1;
-                x = layer(next, i, x, rows, spans, starts, lengths, last); //   [R, D]
-                here.close();
-                here = next;
-            }
+            // Behind the last layer nobody reads the other rows.
+            x = layers(scope, layers, 0, x, rows, spans, starts, lengths, lastOnly); // [R, D]
             spans.forEach(span -> span.cache().advance(span.length()));
             return decoderKernels.logits(
                     owner, x, head, headForm, config.rmsNormEpsilon()); //      [rows, V]
@@ -234,7 +236,7 @@ final class Decoder {
     }
 
     /**
-     * One layer.
+     * One layer alone, for a look at its result.
      *
      * @param owner owns the result
      * @param index which layer
@@ -243,8 +245,7 @@ final class Decoder {
      * @param spans the sequences
      * @param starts position of the first new row of each
      * @param lengths new rows of each
-     * @param lastOnly whether only the last row of each goes on
-     * @return [R, D], or [sequences, D]
+     * @return [R, D]
      */
     NDArray layer(
             NDManager owner,
@@ -253,27 +254,41 @@ final class Decoder {
             RotaryEmbedding.Rows rows,
             List<Span> spans,
             long[] starts,
+            long[] lengths) {
+        DecoderKernels.Layers one = layers.between(index, index + 1);
+        return layers(owner, one, index, x, rows, spans, starts, lengths, false);
+    }
+
+    private NDArray layers(
+            NDManager owner,
+            DecoderKernels.Layers some,
+            int first,
+            NDArray x,
+            RotaryEmbedding.Rows rows,
+            List<Span> spans,
+            long[] starts,
             long[] lengths,
             boolean lastOnly) {
-        Layer layer = layers.get(index);
-        double epsilon = config.rmsNormEpsilon();
-        x =
-                decoderKernels.attention(
-                        owner,
-                        x,
-                        layer.attention(),
-                        form,
-                        fused,
-                        rows.cosines(),
-                        rows.sines(),
-                        spans.stream().map(span -> span.cache().keys(index)).toList(),
-                        spans.stream().map(span -> span.cache().values(index)).toList(),
-                        starts,
-                        lengths,
-                        lastOnly,
-                        config.heads(),
-                        epsilon); //                                                [R, D]
-        return decoderKernels.mlp(owner, x, layer.mlp(), form, fused, epsilon); //  [R, D]
+        int count = some.weights().size() / (some.attention() + some.mlp());
+        List<NDArray> keys = new ArrayList<>();
+        List<NDArray> values = new ArrayList<>();
+        for (int i = first; i < first + count; i++) {
+            for (Span span : spans) {
+                keys.add(span.cache().keys(i));
+                values.add(span.cache().values(i));
+            }
+        }
+        return decoderKernels.layers(
+                owner,
+                x,
+                some,
+                rows.cosines(),
+                rows.sines(),
+                keys,
+                values,
+                starts,
+                lengths,
+                lastOnly);
     }
 
     /**

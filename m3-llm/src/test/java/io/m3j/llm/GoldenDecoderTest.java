@@ -87,7 +87,7 @@ class GoldenDecoderTest {
             int layers = decoder.config().layers();
             for (int i = 0; i < layers; i++) {
                 assertClose(run.golden(), "text.hidden_states." + i, x.toFloatArray(), FEATURES);
-                x = decoder.layer(scope, i, x, rows, spans, starts, lengths, false);
+                x = decoder.layer(scope, i, x, rows, spans, starts, lengths);
             }
             float[] last = x.toFloatArray();
             norm(parts, Golden.checkpoint(run.checkpoint()), last);

@@ -11,6 +11,45 @@ import java.util.List;
  */
 public final class DecoderKernels {
 
+    /**
+     * What some layers of a decoder compute with.
+     *
+     * @param weights of each layer in turn: norm and the operands of q|k|v in one layer or of q, k, v in
+     *     three, then o's; norm and the operands of gate|up in one layer or of gate and up in two, then
+     *     down's
+     * @param attention how many of them belong to the first sublayer of each layer
+     * @param mlp how many to the second
+     * @param form of all linear layers
+     * @param fused whether q|k|v are one layer and gate|up too
+     * @param heads query heads, a multiple of the key heads G
+     * @param epsilon of the norms
+     */
+    public record Layers(
+            List<NDArray> weights,
+            int attention,
+            int mlp,
+            Linear.Form form,
+            boolean fused,
+            int heads,
+            double epsilon) {
+
+        /** Copies the list. */
+        public Layers {
+            weights = List.copyOf(weights);
+        }
+
+        /**
+         * @param from the first layer
+         * @param to the one behind the last
+         * @return those layers alone
+         */
+        public Layers between(int from, int to) {
+            int each = attention + mlp;
+            List<NDArray> some = weights.subList(from * each, to * each);
+            return new Layers(some, attention, mlp, form, fused, heads, epsilon);
+        }
+    }
+
     private final Kernels kernels;
 
     /**
@@ -44,79 +83,53 @@ public final class DecoderKernels {
     }
 
     /**
-     * One attention sublayer, its residual included, for the new rows of one or more sequences;
-     * writes their keys and values into the caches.
+     * Layers one behind the other: each an attention and a feed-forward sublayer, their residuals
+     * included, for the new rows of one or more sequences; writes their keys and values into the
+     * caches. One call for all of them, since each call costs as much as a small product.
      *
      * @param owner owns the result
      * @param x [R, D], the rows of all sequences behind one another
-     * @param weights norm, then the operands of q|k|v in one layer or of q, k, v in three, then o's
-     * @param form of the layers
-     * @param fused whether q|k|v are one layer
+     * @param layers what they compute with
      * @param cosines [R, 1, E] of the positions of x
      * @param sines [R, 1, E] likewise
-     * @param keys of each sequence [G, capacity, E]
-     * @param values of each sequence [G, capacity, E]
+     * @param keys of each layer in turn those of every sequence, [G, capacity, E], zero behind what was
+     *     written
+     * @param values of each layer in turn those of every sequence, likewise
      * @param starts position of the first new row of each sequence
      * @param lengths new rows of each sequence
-     * @param lastOnly whether only the last row of each sequence goes on; keys and values are written
-     *     for all
-     * @param heads query heads, a multiple of G
-     * @param epsilon of the norm
+     * @param lastOnly whether behind the last of these layers only the last row of each sequence goes on;
+     *     keys and values are written for all
      * @return [R, D], or [sequences, D]
      */
-    public NDArray attention(
+    public NDArray layers(
             NDManager owner,
             NDArray x,
-            List<NDArray> weights,
-            Linear.Form form,
-            boolean fused,
+            Layers layers,
             NDArray cosines,
             NDArray sines,
             List<NDArray> keys,
             List<NDArray> values,
             long[] starts,
             long[] lengths,
-            boolean lastOnly,
-            int heads,
-            double epsilon) {
+            boolean lastOnly) {
         return kernels.call(
                 owner,
-                "decoder_attention",
+                "decoder_layers",
                 x,
-                weights,
-                form.ordinal(),
-                fused,
+                layers.weights,
+                layers.attention,
+                layers.mlp,
+                layers.form.ordinal(),
+                layers.fused,
+                layers.heads,
+                layers.epsilon,
                 cosines,
                 sines,
                 keys,
                 values,
                 starts,
                 lengths,
-                lastOnly,
-                heads,
-                epsilon);
-    }
-
-    /**
-     * One feed-forward sublayer, its residual included.
-     *
-     * @param owner owns the result
-     * @param x [R, D]
-     * @param weights norm, then the operands of gate|up in one layer or of gate and up in two, then
-     *     those of down
-     * @param form of the layers
-     * @param fused whether gate|up are one layer
-     * @param epsilon of the norm
-     * @return [R, D]
-     */
-    public NDArray mlp(
-            NDManager owner,
-            NDArray x,
-            List<NDArray> weights,
-            Linear.Form form,
-            boolean fused,
-            double epsilon) {
-        return kernels.call(owner, "decoder_mlp", x, weights, form.ordinal(), fused, epsilon);
+                lastOnly);
     }
 
     /**

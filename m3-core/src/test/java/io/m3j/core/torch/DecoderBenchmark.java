@@ -90,28 +90,31 @@ public class DecoderBenchmark {
     @Benchmark
     public void attention() {
         try (NDManager scope = arrays.scope()) {
-            kernels.attention(
-                    scope,
-                    x,
-                    attention,
-                    form,
-                    arrays.fuses(),
-                    turns,
-                    turns,
-                    List.of(keys),
-                    List.of(values),
-                    new long[] {start},
-                    new long[] {rows},
-                    false,
-                    HEADS,
-                    EPSILON);
+            arrays.kernels()
+                    .call(
+                            scope,
+                            "decoder_attention",
+                            x,
+                            attention,
+                            form.ordinal(),
+                            arrays.fuses(),
+                            turns,
+                            turns,
+                            List.of(keys),
+                            List.of(values),
+                            new long[] {start},
+                            new long[] {rows},
+                            false,
+                            HEADS,
+                            EPSILON);
         }
     }
 
     @Benchmark
     public void mlp() {
         try (NDManager scope = arrays.scope()) {
-            kernels.mlp(scope, x, mlp, form, arrays.fuses(), EPSILON);
+            boolean fused = arrays.fuses();
+            arrays.kernels().call(scope, "decoder_mlp", x, mlp, form.ordinal(), fused, EPSILON);
         }
     }
 

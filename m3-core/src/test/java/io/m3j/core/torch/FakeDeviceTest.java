@@ -239,6 +239,26 @@ class FakeDeviceTest {
                 true,
                 2,
                 eps);
+        List<NDArray> whole = new ArrayList<>(fused);
+        whole.addAll(mlp);
+        a.put(
+                calls,
+                "decoder_layers",
+                row,
+                whole,
+                fused.size(),
+                mlp.size(),
+                0,
+                true,
+                2,
+                eps,
+                turn,
+                turn,
+                cache,
+                cache,
+                start,
+                length,
+                true);
         a.put(calls, "decoder_mlp", row, mlp, 0, true, eps);
         a.put(calls, "decoder_mlp apart", row, mlpApart, 0, false, eps);
         a.put(
