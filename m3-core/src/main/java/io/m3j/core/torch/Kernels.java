@@ -44,6 +44,9 @@ public final class Kernels implements AutoCloseable {
     private static final String ONEDNN = "linear-onednn.torchscript";
     private static final String PLAIN = "linear-plain.torchscript";
 
+    /** Outputs that ATen packs together in int4, where {@code int4_unpacked} knows how. */
+    private static final int INT4_BLOCK = 64;
+
     /** Rows that packed weights are laid out for: a prefill. Other counts work as well as they can. */
     private static final int PACKED_FOR_ROWS = 640;
 
@@ -53,6 +56,7 @@ public final class Kernels implements AutoCloseable {
     private final TorchProgram program;
     private final Device device;
     private final boolean onednn;
+    private final boolean int4Unpacks;
 
     /** Lies on the device: kernels without any other operand are told by it where to compute. */
     private final NDArray anchor;
@@ -61,8 +65,15 @@ public final class Kernels implements AutoCloseable {
         this.program = program;
         this.device = program.manager().getDevice();
         this.onednn = onednn;
+        this.int4Unpacks = onednn && int4Unpacks();
         ByteBuffer zero = ByteBuffer.allocateDirect(1);
         this.anchor = toDevice(program.manager(), zero, typeNumber(ElementType.UINT8), 1);
+    }
+
+    private boolean int4Unpacks() {
+        try (NDManager scope = newManager()) {
+            return program.call(scope, "int4_unpacks").getFloat() == 1;
+        }
     }
 
     /**
@@ -297,8 +308,9 @@ public final class Kernels implements AutoCloseable {
         NDArray scales =
                 program.call(
                         owner, "pack_int4_scales", weight.scales().get(0), weight.scales().get(1));
-        NDArray none = zeros(owner, FloatType.FLOAT32, 0);
-        return new Linear(Linear.Form.INT4, packed, bias, scales, none);
+        boolean unpacks = int4Unpacks && levels.getShape().get(0) % INT4_BLOCK == 0;
+        NDArray mark = zeros(owner, FloatType.FLOAT32, unpacks ? 1 : 0);
+        return new Linear(Linear.Form.INT4, packed, bias, scales, mark);
     }
 
     /**
