@@ -258,8 +258,8 @@ public final class Batch implements AutoCloseable {
                     reading.add(member);
                     free -= rows;
                 }
-            } catch (M3Exception | IllegalStateException e) {
-                member.failure = e; // no memory for its cache, or its picture was closed
+            } catch (RuntimeException e) {
+                member.failure = e; // no memory for it, or its picture was closed: the others go on
             }
         }
 
@@ -281,7 +281,7 @@ public final class Batch implements AutoCloseable {
                 }
             } catch (RuntimeException e) {
                 // What the pass has written is in between: none of these can go on.
-                both.forEach(member -> member.failure = e);
+                both.stream().filter(m -> !m.ended()).forEach(member -> member.failure = e);
             }
         }
 

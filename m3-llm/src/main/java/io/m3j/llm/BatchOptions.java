@@ -54,7 +54,7 @@ public record BatchOptions(int maxRunning, int promptRows, long cacheBytes, long
     }
 
     /**
-     * @return the defaults, from the memory that is free now
+     * @return the defaults, from the memory of the machine that is free now; a GPU's is not asked
      */
     public static BatchOptions defaults() {
         return builder().build();

@@ -19,7 +19,8 @@ public record MemoryPlan(
 
     /**
      * What Java and libtorch take beside the weights: code, heap, threads, and freed memory that is
-     * kept for the next pass. Measured on Linux with the options of {@code examples/bin/m3}; MemoryPlanMeasurement of the tests measures it again.
+     * kept for the next pass. Measured on Linux with the options of {@code examples/bin/m3};
+     * MemoryPlanMeasurement of the tests measures it again.
      */
     public static final long ENGINE = 450L << 20;
 

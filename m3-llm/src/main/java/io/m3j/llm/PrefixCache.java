@@ -94,10 +94,7 @@ final class PrefixCache implements AutoCloseable {
         }
         keep(prompt.beforeImages(), cache);
         if (withImages) {
-            Prompt seen = prompt.throughImages();
-            keep(seen, cache);
-            // Not within the lock: one that was closed meanwhile is forgotten at once.
-            seen.images().forEach(image -> image.whenClosed(forgetting));
+            keep(prompt.throughImages(), cache);
         }
     }
 
@@ -126,22 +123,32 @@ final class PrefixCache implements AutoCloseable {
         copy.copyFrom(cache, positions);
         prefixes.addFirst(new Prefix(beginning, copy));
         bytes += needed;
+        // One that was closed meanwhile is forgotten at once.
+        beginning.images().forEach(image -> image.whenClosed(forgetting));
     }
 
     private synchronized void forget(EncodedImage image) {
         Iterator<Prefix> all = prefixes.iterator();
         while (all.hasNext()) {
             Prefix prefix = all.next();
-            if (prefix.prompt().images().contains(image)) {
+            if (shows(prefix, image)) {
                 all.remove();
                 drop(prefix);
             }
         }
     }
 
+    /** A prefix that was taken out: a picture that none is left of does not hold on to this. */
     private void drop(Prefix prefix) {
         bytes -= prefix.cache().bytes();
         prefix.cache().close();
+        prefix.prompt().images().stream()
+                .filter(image -> prefixes.stream().noneMatch(p -> shows(p, image)))
+                .forEach(image -> image.forget(forgetting));
+    }
+
+    private static boolean shows(Prefix prefix, EncodedImage image) {
+        return prefix.prompt().images().contains(image);
     }
 
     /**
@@ -161,8 +168,8 @@ final class PrefixCache implements AutoCloseable {
     @Override
     public synchronized void close() {
         closed = true;
-        prefixes.forEach(prefix -> prefix.cache().close());
-        prefixes.clear();
-        bytes = 0;
+        while (!prefixes.isEmpty()) {
+            drop(prefixes.removeLast());
+        }
     }
 }

@@ -16,9 +16,6 @@ public record WorkingMemory(DecoderConfig decoder, ClipVisionConfig vision, Prec
 
     private static final int FLOAT32 = Float.BYTES;
 
-    /** Rows of a block of attention: the kernel {@code attend} names it too. */
-    private static final int BLOCK = 128;
-
     private int bytes() {
         return precision.activations().bytes();
     }
@@ -53,7 +50,7 @@ public record WorkingMemory(DecoderConfig decoder, ClipVisionConfig vision, Prec
         long inner = rows * decoder.intermediateSize();
         long queries = rows * decoder.heads() * decoder.headSize();
         long keys = 2 * rows * decoder.keyValueHeads() * decoder.headSize();
-        long scores = decoder.heads() * Math.min(rows, BLOCK) * rows;
+        long scores = decoder.heads() * Math.min(rows, Sequence.BLOCK) * rows;
         // x and normed; q|k|v, turned, scaled, mixed; scores and shares of a block
         long attention = bytes() * (2 * width + 4 * queries + 2 * keys + 2 * scores);
         // x and normed; gate|up and their product, which int8 quantises

@@ -8,6 +8,7 @@ import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.vision.EncodedImage;
+import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.LongStream;
@@ -166,6 +167,22 @@ class PrefixCacheTest {
             assertThat(kept.size()).as("too late").isEqualTo(1);
         }
         assertThat(parts.kernels.managedArrays()).isEqualTo(arrays);
+    }
+
+    /** Each list of requests has a cache of its own: a picture that outlives them must not collect them. */
+    @Example
+    void aPictureHoldsNoCacheThatWasClosed() {
+        WeakReference<PrefixCache> closed = usedAndClosed();
+        System.gc();
+        assertThat(closed.get()).isNull();
+    }
+
+    private static WeakReference<PrefixCache> usedAndClosed() {
+        try (PrefixCache kept = new PrefixCache(parts.decoder(), 16 * MEBIBYTE)) {
+            logits(new Parts(0, 0, 9, 0, -1).prompt(), kept);
+            assertThat(kept.size()).isEqualTo(2);
+            return new WeakReference<>(kept);
+        }
     }
 
     @Example

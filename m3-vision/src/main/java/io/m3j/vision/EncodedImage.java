@@ -130,6 +130,15 @@ public final class EncodedImage implements AutoCloseable {
         listener.accept(this);
     }
 
+    /**
+     * @param listener that {@link #whenClosed} was given, and that need not be told any more
+     */
+    public void forget(Consumer<EncodedImage> listener) {
+        synchronized (whenClosed) {
+            whenClosed.remove(listener);
+        }
+    }
+
     /** Frees the tokens once no call reads them any more. */
     @Override
     public void close() {

@@ -1,6 +1,7 @@
 package io.m3j.core.torch;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -13,6 +14,7 @@ import io.m3j.core.weights.StoredTensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
@@ -65,6 +67,35 @@ class KernelsTest {
                             kernels.poolSequential(manager, tokens, Ladder.ofGrid(4), Scale.of(4))
                                     .toFloatArray())
                     .containsExactly(0f, 1f, 2f, 3f);
+        }
+    }
+
+    /** One row reads a cache whole or in part; two take another path, which masks. */
+    @Test
+    void attentionOfOneRowDoesNotDependOnTheRoomBehindIt() {
+        int seen = 15;
+        try (NDManager scope = kernels.newManager()) {
+            NDArray q = scope.randomNormal(new Shape(2, 4, 8));
+            NDArray keys = scope.randomNormal(new Shape(2, seen, 8));
+            NDArray values = scope.randomNormal(new Shape(2, seen, 8));
+            float[] two =
+                    kernels.call(scope, "attend", q, keys, values, seen - 2)
+                            .get("1:2")
+                            .toFloatArray();
+            for (int empty : new int[] {0, seen, 4 * seen}) {
+                NDArray none = kernels.zeros(scope, FloatType.FLOAT32, 2, empty, 8);
+                NDArray one =
+                        kernels.call(
+                                scope,
+                                "attend",
+                                q.get("1:2"),
+                                kernels.concatenate(scope, List.of(keys, none), 1),
+                                kernels.concatenate(scope, List.of(values, none), 1),
+                                seen - 1);
+                assertThat(one.toFloatArray())
+                        .as("%d empty", empty)
+                        .containsExactly(two, within(1e-5f));
+            }
         }
     }
 

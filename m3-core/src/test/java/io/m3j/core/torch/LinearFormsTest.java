@@ -17,6 +17,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Linear layers of any width, in every precision: what cannot hold them falls back, and says so. */
 class LinearFormsTest {
 
+    /** Padded; as they are; in two halves; in whole blocks and what is over (packed_product). */
+    private static final long[] ROWS = {1, 5, 71, 150};
+
     private static final long[] OUTPUTS = {1, 3, 16, 31, 48, 80, 500};
     private static final long[] INPUTS = {1, 31, 32, 33, 64, 96, 160, 257};
 
@@ -37,7 +40,7 @@ class LinearFormsTest {
     void everyWidthIsComputed(Precision asked) {
         for (long outputs : OUTPUTS) {
             for (long inputs : INPUTS) {
-                for (long rows : new long[] {1, 5}) {
+                for (long rows : ROWS) {
                     double error = error(asked, outputs, inputs, rows);
                     assertThat(error)
                             .as("%s, %d rows, [%d, %d]", asked, rows, outputs, inputs)
@@ -98,6 +101,21 @@ class LinearFormsTest {
             numbers[i] = (float) random.nextGaussian();
         }
         return numbers;
+    }
+
+    /** A row of zeros has no greatest number to scale by. */
+    @Test
+    void zerosStayZerosInInt8() {
+        try (NDManager scope = kernels.newManager()) {
+            NDArray weight = scope.create(normal(16 * 64), new Shape(16, 64));
+            NDArray bias = kernels.zeros(scope, FloatType.BFLOAT16, 0);
+            Linear layer = kernels.linear(scope, weight, bias, Precision.INT8, true);
+            NDArray x = kernels.zeros(scope, FloatType.BFLOAT16, 2, 64);
+            NDArray y = kernels.toFloat32(scope, kernels.apply(scope, x, layer));
+            for (float number : y.toFloatArray()) {
+                assertThat(number).isZero();
+            }
+        }
     }
 
     /** If libtorch takes other sizes one day, or refuses those, this says it. */

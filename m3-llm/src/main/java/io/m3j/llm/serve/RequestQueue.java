@@ -49,7 +49,8 @@ final class RequestQueue {
 
     /** Takes a ticket in when there is a place and nobody came to the door earlier. */
     synchronized void put(Ticket ticket, Duration patience) throws InterruptedException {
-        long end = System.nanoTime() + patience.toNanos();
+        long end =
+                System.nanoTime() + TimeUnit.NANOSECONDS.convert(patience); // one too long is cut
         atTheDoor.add(ticket);
         try {
             requireOpen();
@@ -125,7 +126,7 @@ final class RequestQueue {
 
     /** A tenth of the timeout is how late it may be noticed; in milliseconds, 0 would be for ever. */
     private static long lookAgain(Duration timeout) {
-        return Math.max(1, timeout.dividedBy(10).toMillis());
+        return Math.max(1, TimeUnit.MILLISECONDS.convert(timeout.dividedBy(10)));
     }
 
     private void expire() {

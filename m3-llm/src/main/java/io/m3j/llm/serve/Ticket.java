@@ -128,7 +128,7 @@ final class Ticket {
     }
 
     boolean passed(Duration timeout) {
-        return System.nanoTime() - submitted > timeout.toNanos();
+        return Duration.ofNanos(System.nanoTime() - submitted).compareTo(timeout) > 0;
     }
 
     /** How far it came, in words. */

@@ -12,6 +12,7 @@ import io.m3j.llm.Request;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.vision.EncodedImage;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -37,6 +38,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class ContinuousBatcherTest {
 
+    private static final Duration FOR_EVER = ChronoUnit.FOREVER.getDuration();
     private static final Duration LONG = Duration.ofSeconds(50);
 
     private static GoldenRequests golden;
@@ -178,6 +180,16 @@ class ContinuousBatcherTest {
             assertThat(failure(wrong))
                     .isInstanceOf(M3Exception.class)
                     .hasMessageContaining("2 image slots for 1 image");
+        }
+    }
+
+    @Test
+    void forEverIsATimeoutToo() throws Exception {
+        BatcherOptions patient = BatcherOptions.defaults().withTimeout(FOR_EVER);
+        try (ContinuousBatcher batcher = new ContinuousBatcher(golden.model, patient)) {
+            GoldenRequests.Case c = golden.cases.get(0);
+            assertThat(batcher.submitWaiting(c.request(2), piece -> {}, FOR_EVER).join().ids())
+                    .isEqualTo(c.expected(2));
         }
     }
 
