@@ -20,7 +20,7 @@ class LinearFormsTest {
     /** Padded; as they are; in two halves; in whole blocks and what is over (packed_product). */
     private static final long[] ROWS = {1, 5, 71, 150};
 
-    private static final long[] OUTPUTS = {1, 3, 16, 31, 48, 80, 500};
+    private static final long[] OUTPUTS = {1, 3, 16, 31, 48, 80, 128, 500};
     private static final long[] INPUTS = {1, 31, 32, 33, 64, 96, 160, 257};
 
     private static Kernels kernels;
@@ -101,6 +101,32 @@ class LinearFormsTest {
             numbers[i] = (float) random.nextGaussian();
         }
         return numbers;
+    }
+
+    /** From 96 rows on, int4 takes another way where the processor has it. */
+    @Test
+    void manyRowsOfInt4GiveWhatFewGive() {
+        try (NDManager scope = kernels.newManager()) {
+            NDArray weight = scope.create(normal(128 * 96), new Shape(128, 96));
+            NDArray bias = kernels.zeros(scope, FloatType.BFLOAT16, 0);
+            Linear layer = kernels.linear(scope, weight, bias, Precision.INT4, true);
+            NDArray many = scope.create(normal(150 * 96), new Shape(150, 96));
+            NDArray few = many.get("0:8");
+            float[] together = int4(scope, layer, many);
+            float[] alone = int4(scope, layer, few);
+            double error = 0;
+            double size = 0;
+            for (int i = 0; i < alone.length; i++) {
+                error += Math.pow(together[i] - alone[i], 2);
+                size += Math.pow(alone[i], 2);
+            }
+            assertThat(Math.sqrt(error / size)).isLessThan(0.01);
+        }
+    }
+
+    private static float[] int4(NDManager scope, Linear layer, NDArray rows) {
+        NDArray x = kernels.convert(scope, rows, FloatType.BFLOAT16);
+        return kernels.toFloat32(scope, kernels.apply(scope, x, layer)).toFloatArray();
     }
 
     /** A row of zeros has no greatest number to scale by. */
