@@ -118,7 +118,7 @@ final class Decoder {
                 layer.attention().size(),
                 layer.mlp().size(),
                 layer.form(),
-                weights.packs(),
+                weights.fuses(),
                 config.heads(),
                 config.rmsNormEpsilon());
     }

@@ -89,8 +89,10 @@ final class ModelAssembly {
                     AvailableMemory.bytes(kernels.device()), "model " + config.directory());
             Precision eyes = PartPrecision.ofEyes(chosen);
             build(
-                    // Most of a model: those in bfloat16 stay where they lie, if they may.
-                    weights(tensors.main(), chosen, !options.mapped()),
+                    // Most of a model: those in bfloat16 stay where they lie, and as they are,
+                    // since
+                    // one row is read faster than from packed ones.
+                    weights(tensors.main(), chosen, false),
                     weights(tensors.main(), eyes, true),
                     weights(tensors.tower(), eyes, true));
             if (plan.copied() >= MUCH) {

@@ -156,7 +156,7 @@ public final class Weights {
     }
 
     /**
-     * Layers of one input, as one layer where that costs nothing: where weights are packed anyway.
+     * Layers of one input, as one layer where that costs nothing: where weights are copied anyway.
      * Where they are used in place, joining them would copy them.
      *
      * @param names our names of the layers
@@ -167,7 +167,7 @@ public final class Weights {
      * @throws M3Exception as {@link #get}
      */
     public List<Linear> fused(List<String> names, long[] outputs, long inputs, boolean biased) {
-        if (packs()) {
+        if (fuses()) {
             return List.of(joined(names, outputs, inputs, biased));
         }
         List<Linear> layers = new ArrayList<>();
@@ -291,9 +291,13 @@ public final class Weights {
     }
 
     /**
-     * @return whether a copy of each weight is made, and {@link #fused} gives one layer
+     * @return whether a copy of each weight is made anyway, and so {@link #fused} gives one layer
      */
-    public boolean packs() {
+    public boolean fuses() {
+        return packs() || !mapped;
+    }
+
+    private boolean packs() {
         return kernels.packs(precision, packing);
     }
 

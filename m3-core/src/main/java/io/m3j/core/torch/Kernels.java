@@ -72,7 +72,8 @@ public final class Kernels implements AutoCloseable {
 
     private boolean int4Unpacks() {
         try (NDManager scope = newManager()) {
-            return program.call(scope, "int4_unpacks").getFloat() == 1;
+            NDArray like = scope.create(0f);
+            return program.call(scope, "int4_unpacks", like).getFloat() == 1;
         }
     }
 
