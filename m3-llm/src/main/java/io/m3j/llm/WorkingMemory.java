@@ -20,9 +20,15 @@ public record WorkingMemory(DecoderConfig decoder, ClipVisionConfig vision, Prec
         return precision.activations().bytes();
     }
 
-    /** Of a linear layer's rows: int8 brings them to float32 twice, and to 8 bits. */
+    /** Of a linear layer's rows: int8 brings them to float32, and to 8 bits twice. */
     private long quantising(long numbers) {
-        return precision.quantises() ? (2L * FLOAT32 + 1) * numbers : 0;
+        return precision.quantises() ? (FLOAT32 + 2L) * numbers : 0;
+    }
+
+    /** Of many rows int4 brings the weights of a layer to bfloat16, twice. */
+    private long unpacking(long rows) {
+        boolean unpacks = precision == Precision.INT4 && rows >= Precision.INT4_UNPACKED_FROM;
+        return unpacks ? 4L * 2 * decoder.intermediateSize() * decoder.hiddenSize() : 0;
     }
 
     /**
@@ -53,8 +59,9 @@ public record WorkingMemory(DecoderConfig decoder, ClipVisionConfig vision, Prec
         long scores = decoder.heads() * Math.min(rows, Sequence.BLOCK) * rows;
         // x and normed; q|k|v, turned, scaled, mixed; scores and shares of a block
         long attention = bytes() * (2 * width + 4 * queries + 2 * keys + 2 * scores);
-        // x and normed; gate|up and their product, which int8 quantises
-        long mlp = bytes() * (2 * width + 3 * inner) + quantising(inner);
+        // x and normed; gate|up and their product, which int8 quantises; or the weights that int4 unpacks
+        long product = precision == Precision.INT4 ? unpacking(rows) : quantising(inner);
+        long mlp = bytes() * (2 * width + 3 * inner) + product;
         return Math.max(attention, mlp) + logits(1);
     }
 

@@ -127,7 +127,9 @@ public final class Kernels implements AutoCloseable {
                 throw new IllegalStateException(name + " is missing from the m3-core jar");
             }
             String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-            return text.replace("INT4_GROUP", Integer.toString(Precision.INT4_GROUP));
+            return text.replace("INT4_GROUP", Integer.toString(Precision.INT4_GROUP))
+                    .replace(
+                            "INT4_UNPACKED_FROM", Integer.toString(Precision.INT4_UNPACKED_FROM));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

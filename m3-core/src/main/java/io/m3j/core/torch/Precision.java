@@ -20,6 +20,9 @@ public enum Precision {
     /** Weights of one row that share a step and an offset in int4; the kernels' text takes it from here. */
     public static final int INT4_GROUP = 32;
 
+    /** From so many rows on, int4 multiplies unpacked weights, where the processor has that way. */
+    public static final int INT4_UNPACKED_FROM = 96;
+
     /** ATen packs so many rows of an int4 weight together, and takes no other multiple. */
     private static final int INT4_ROWS = 16;
 
