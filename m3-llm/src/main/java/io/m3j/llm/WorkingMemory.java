@@ -59,7 +59,8 @@ public record WorkingMemory(DecoderConfig decoder, ClipVisionConfig vision, Prec
         long scores = decoder.heads() * Math.min(rows, Sequence.BLOCK) * rows;
         // x and normed; q|k|v, turned, scaled, mixed; scores and shares of a block
         long attention = bytes() * (2 * width + 4 * queries + 2 * keys + 2 * scores);
-        // x and normed; gate|up and their product, which int8 quantises; or the weights that int4 unpacks
+        // x and normed; gate|up and their product, which int8 quantises; or the weights that int4
+        // unpacks
         long product = precision == Precision.INT4 ? unpacking(rows) : quantising(inner);
         long mlp = bytes() * (2 * width + 3 * inner) + product;
         return Math.max(attention, mlp) + logits(1);

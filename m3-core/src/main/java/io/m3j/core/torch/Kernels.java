@@ -128,8 +128,7 @@ public final class Kernels implements AutoCloseable {
             }
             String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
             return text.replace("INT4_GROUP", Integer.toString(Precision.INT4_GROUP))
-                    .replace(
-                            "INT4_UNPACKED_FROM", Integer.toString(Precision.INT4_UNPACKED_FROM));
+                    .replace("INT4_UNPACKED_FROM", Integer.toString(Precision.INT4_UNPACKED_FROM));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
