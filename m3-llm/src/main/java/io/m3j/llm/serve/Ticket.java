@@ -87,7 +87,7 @@ final class Ticket {
         tokens = member.tokens();
         String piece = member.take();
         if (!piece.isEmpty()) {
-            pieces.ifPresent(publisher -> publisher.offer(piece, null));
+            pieces.ifPresent(publisher -> offer(publisher, piece));
         }
         if (tokens > 0) {
             closeImages(); // the prompt was read
@@ -103,6 +103,14 @@ final class Ticket {
         pieces.ifPresent(SubmissionPublisher::close);
         // Behind the last piece, and not on the worker: what hangs on the future may take its time.
         delivered.thenRunAsync(() -> future.complete(answer), delivery);
+    }
+
+    private static void offer(SubmissionPublisher<String> publisher, String piece) {
+        try {
+            publisher.offer(piece, null);
+        } catch (IllegalStateException e) {
+            // Its caller ended the answer while the step ran, so that it is closed: nobody listens.
+        }
     }
 
     /** Not on the calling thread: what hangs on the future may take its time. */

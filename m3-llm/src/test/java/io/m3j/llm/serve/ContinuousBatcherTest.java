@@ -300,6 +300,25 @@ class ContinuousBatcherTest {
     }
 
     @Test
+    void cancellingInTheMiddleOfAStepEndsNothingElse() throws Exception {
+        EncodedImage image = golden.image("land_640x480");
+        GenerationOptions options =
+                GenerationOptions.builder().scale(Scale.of(9)).maxNewTokens(1000).build();
+        GoldenRequests.Case c = golden.cases.get(1);
+        try (ContinuousBatcher batcher = batcher(4, 8)) {
+            for (int i = 0; i < 10; i++) { // most of the time a step runs
+                CountDownLatch some = new CountDownLatch(3);
+                CompletableFuture<Answer> cancelled =
+                        batcher.submit(
+                                Request.of(image, "What?", options), piece -> some.countDown());
+                some.await();
+                cancelled.cancel(false);
+                assertThat(batcher.submit(c.request(24)).join().ids()).isEqualTo(c.generated());
+            }
+        }
+    }
+
+    @Test
     void aConsumerThatBlocksHoldsUpNobody() throws Exception {
         EncodedImage image = golden.image("land_640x480");
         GenerationOptions options =
