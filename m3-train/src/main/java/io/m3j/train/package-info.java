@@ -1,2 +1,2 @@
-/** Training nested tokens; see the project plan for what comes here. */
+/** Training nested tokens: the loss of every scale, its step, the optimizer and the trainer. */
 package io.m3j.train;
