@@ -121,7 +121,7 @@ public final class Kernels implements AutoCloseable {
         return source(PROGRAM) + source(QUANTISE) + source(PLAIN);
     }
 
-    private static String source(String name) {
+    static String source(String name) {
         try (InputStream in = Kernels.class.getResourceAsStream(name)) {
             if (in == null) {
                 throw new IllegalStateException(name + " is missing from the m3-core jar");

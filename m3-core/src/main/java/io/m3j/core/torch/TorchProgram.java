@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
@@ -131,6 +132,52 @@ final class TorchProgram implements AutoCloseable {
                 }
             }
         }
+    }
+
+    /**
+     * Runs one kernel under autograd: its results carry gradients.
+     *
+     * @param owner the manager that the results are attached to
+     * @param method the kernel's name
+     * @param arguments NDArray, or non-empty List of NDArray; nothing else passes this way
+     * @return the results
+     * @throws IllegalStateException if the program, the owner or an argument was closed
+     */
+    NDList differentiate(NDManager owner, String method, Object... arguments) {
+        return lifetime.during(
+                () -> {
+                    THREAD_IS_READY.get();
+                    try (NDManager scope = manager.newSubManager()) {
+                        NDList inputs = new NDList();
+                        // The engine knows lists, and the method, by the names of the arrays. The
+                        // results go to the manager of the first.
+                        NDArray name = scope.create(0f);
+                        name.setName("module_method:" + method);
+                        inputs.add(name);
+                        for (int i = 0; i < arguments.length; i++) {
+                            if (arguments[i] instanceof List<?> list) {
+                                for (Object element : list) {
+                                    inputs.add(named((NDArray) element, "list" + i + "[]"));
+                                }
+                            } else {
+                                inputs.add(named((NDArray) arguments[i], null));
+                            }
+                        }
+                        JniUtils.setGradMode(true);
+                        try {
+                            NDList results = IValueUtils.forward(module, inputs, true);
+                            results.attach(owner);
+                            return results;
+                        } finally {
+                            JniUtils.setGradMode(false);
+                        }
+                    }
+                });
+    }
+
+    private static NDArray named(NDArray array, String name) {
+        array.setName(name);
+        return array;
     }
 
     private static IValue value(Object argument) {
