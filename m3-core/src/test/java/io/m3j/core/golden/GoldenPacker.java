@@ -41,8 +41,8 @@ public final class GoldenPacker {
                             "ckpt/(?!llava-next).*|ckpt/llava-next-(hf|m3-bf16)/[^/]*\\.json"),
                     "golden",
                     Pattern.compile(
-                            "golden/(m3|hf|tensors)\\.json"
-                                    + "|golden/(clip|m3_A|m3_B|m3_variants|hf_variants)\\.safetensors"
+                            "golden/(m3|hf|tensors|train)\\.json"
+                                    + "|golden/(clip|m3_A|m3_B|m3_variants|hf_variants|train)\\.safetensors"
                                     + "|golden/preproc/(preproc\\.json"
                                     + "|(samples|pil_resize)\\.safetensors)"),
                     "images",
