@@ -11,14 +11,8 @@ import io.m3j.core.torch.Processor;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.vision.ClipVisionConfig;
 import io.m3j.vision.ClipVisionTower;
-import io.m3j.vision.ImageProcessor;
-import io.m3j.vision.ImageProcessorConfig;
-import io.m3j.vision.ImageProcessorConfig.Framing;
 import io.m3j.vision.NestedVisionEncoder;
 import io.m3j.vision.Projector;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Optional;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,8 +24,6 @@ final class ModelAssembly {
 
     /** Bytes of weights from which on it pays to look after their pages. */
     private static final long MUCH = 256L << 20;
-
-    private static final String PREPROCESSOR = "preprocessor_config.json";
 
     private final M3Config config;
     private final LoadOptions options;
@@ -143,7 +135,7 @@ final class ModelAssembly {
         encoder =
                 new NestedVisionEncoder(
                         kernels,
-                        processor(vision),
+                        Preprocessing.of(config, locator, vision, options.imageMode()),
                         tower,
                         hiddenState,
                         projector,
@@ -152,40 +144,6 @@ final class ModelAssembly {
         decoder = new Decoder(decoderWeights, manager, config.decoder());
         // Layers of the tower behind the state that is read are not loaded: the bar ends here.
         options.progress().loaded(total, total);
-    }
-
-    private ImageProcessor processor(ClipVisionConfig vision) {
-        Optional<Path> directory =
-                Optional.of(config.directory())
-                        .filter(d -> Files.exists(d.resolve(PREPROCESSOR)))
-                        .or(locator::directory);
-        ImageProcessorConfig settings =
-                directory
-                        .filter(d -> Files.exists(d.resolve(PREPROCESSOR)))
-                        .map(ImageProcessorConfig::read)
-                        .orElseGet(
-                                () ->
-                                        ImageProcessorConfig.clip(vision.imageSize())
-                                                .withFraming(Framing.SQUARE));
-        if (settings.imageSize() != vision.imageSize()) {
-            throw new M3Exception(
-                    directory.orElse(config.directory())
-                            + ", preprocessor_config.json: expected pictures of "
-                            + vision.imageSize()
-                            + " pixels, as the vision tower takes them, found "
-                            + settings.imageSize());
-        }
-        return new ImageProcessor(settings.withFraming(framing(settings)));
-    }
-
-    /** The caller's word, then that of config.json, then that of preprocessor_config.json. */
-    private Framing framing(ImageProcessorConfig settings) {
-        if (options.imageMode().isPresent()) {
-            return options.imageMode().get() == LoadOptions.ImageMode.PAD
-                    ? Framing.PAD
-                    : Framing.SQUARE;
-        }
-        return config.pad() ? Framing.PAD : settings.framing();
     }
 
     /**

@@ -17,7 +17,15 @@ import java.util.List;
  * <p>The tables are made once for all positions; {@link RopeScaling.Kind#DYNAMIC} alone makes rows
  * anew when the length passes the trained one, since its frequencies then depend on the length.
  */
-final class RotaryEmbedding {
+public final class RotaryEmbedding {
+
+    /**
+     * Numbers of the tables, row by row.
+     *
+     * @param cosines [rows, E]
+     * @param sines [rows, E]
+     */
+    public record Angles(FloatBuffer cosines, FloatBuffer sines) {}
 
     /** Rows for the positions of one call, [R, 1, E] each. */
     record Rows(NDArray cosines, NDArray sines) {}
@@ -95,6 +103,15 @@ final class RotaryEmbedding {
 
     private Rows make(NDManager owner, int position, int length, float[] frequencies) {
         int half = frequencies.length;
+        Shape shape = new Shape(length, 1, 2L * half);
+        Angles angles = angles(position, length, frequencies);
+        return new Rows(
+                kernels.array(owner, angles.cosines(), shape, type),
+                kernels.array(owner, angles.sines(), shape, type));
+    }
+
+    private static Angles angles(int position, int length, float[] frequencies) {
+        int half = frequencies.length;
         FloatBuffer cosines = FloatBuffer.allocate(length * 2 * half);
         FloatBuffer sines = FloatBuffer.allocate(length * 2 * half);
         for (int row = 0; row < length; row++) {
@@ -105,10 +122,16 @@ final class RotaryEmbedding {
                 sines.put((float) Math.sin(angle));
             }
         }
-        Shape shape = new Shape(length, 1, 2L * half);
-        return new Rows(
-                kernels.array(owner, cosines.flip(), shape, type),
-                kernels.array(owner, sines.flip(), shape, type));
+        return new Angles(cosines.flip(), sines.flip());
+    }
+
+    /**
+     * @param config the decoder's sizes
+     * @param length how many positions are read at once, from the first on
+     * @return the angles of those positions
+     */
+    public static Angles angles(DecoderConfig config, int length) {
+        return angles(0, length, inverseFrequencies(config, length));
     }
 
     /**

@@ -138,12 +138,14 @@ final class TorchProgram implements AutoCloseable {
      * Runs one kernel under autograd: its results carry gradients.
      *
      * @param owner the manager that the results are attached to
+     * @param gradients whether they really shall
      * @param method the kernel's name
-     * @param arguments NDArray, or non-empty List of NDArray; nothing else passes this way
+     * @param arguments NDArray, or non-empty List of NDArray; nothing else passes this way, and no
+     *     array in two of them, since its name says in which it stands
      * @return the results
      * @throws IllegalStateException if the program, the owner or an argument was closed
      */
-    NDList differentiate(NDManager owner, String method, Object... arguments) {
+    NDList differentiate(NDManager owner, boolean gradients, String method, Object... arguments) {
         return lifetime.during(
                 () -> {
                     THREAD_IS_READY.get();
@@ -163,7 +165,7 @@ final class TorchProgram implements AutoCloseable {
                                 inputs.add(named((NDArray) arguments[i], null));
                             }
                         }
-                        JniUtils.setGradMode(true);
+                        JniUtils.setGradMode(gradients);
                         try {
                             NDList results = IValueUtils.forward(module, inputs, true);
                             results.attach(owner);

@@ -13,6 +13,7 @@ import io.m3j.core.Scale;
 import java.nio.FloatBuffer;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * One typed Java method for each kernel of {@code training.torchscript}, which says what each computes,
@@ -57,6 +58,7 @@ public final class TrainingKernels implements AutoCloseable {
             double temperature, double crossEntropy, double distillation, double consistency) {}
 
     private final TorchProgram program;
+    private boolean gradients = true;
 
     private TrainingKernels(TorchProgram program) {
         this.program = program;
@@ -93,13 +95,17 @@ public final class TrainingKernels implements AutoCloseable {
      * @param owner owns the result
      * @param values as many as the shape has; copied
      * @param shape the sizes
-     * @param learnt whether gradients gather in it
+     * @param learnt whether gradients gather in it: zeros so far, so that a parameter which a batch does
+     *     not reach is treated alike in its first step and in later ones
      * @return the array
      */
     public NDArray parameter(NDManager owner, FloatBuffer values, Shape shape, boolean learnt) {
         NDArray array = owner.create(values, shape);
         if (learnt) {
             array.setRequiresGradient(true);
+            try (NDManager scope = newManager()) {
+                backward(one(scope, "zeros_from", array), scope.zeros(shape));
+            }
         }
         return array;
     }
@@ -158,6 +164,33 @@ public final class TrainingKernels implements AutoCloseable {
      */
     public void zeroGradient(NDArray leaf) {
         JniUtils.zeroGrad((PtNDArray) leaf);
+    }
+
+    /**
+     * Computes without keeping what the way back would need.
+     *
+     * @param <T> of the result
+     * @param computation with these kernels
+     * @return its result, which carries no gradient
+     */
+    public <T> T withoutGradients(Supplier<T> computation) {
+        boolean before = gradients;
+        gradients = false;
+        try {
+            return computation.get();
+        } finally {
+            gradients = before;
+        }
+    }
+
+    /**
+     * @param into numbers to replace, in place
+     * @param source of the same shape
+     */
+    public void assign(NDArray into, NDArray source) {
+        try (NDManager scope = newManager()) {
+            program.call(scope, "assign", into, source);
+        }
     }
 
     // The model
@@ -341,12 +374,14 @@ public final class TrainingKernels implements AutoCloseable {
             NDList results =
                     program.differentiate(
                             owner,
+                            gradients,
                             "decoder_loss",
                             x,
                             List.of(norm, head),
                             scope.create(rows),
                             scope.create(targets),
-                            taught ? teachers : List.of(norm), // a list must not be empty
+                            // A list must not be empty.
+                            taught ? teachers : List.of(scope.create(0f)),
                             sizes(scope, type.number()),
                             numbers(
                                     scope,
@@ -427,7 +462,7 @@ public final class TrainingKernels implements AutoCloseable {
     }
 
     private NDArray one(NDManager owner, String method, Object... arguments) {
-        return program.differentiate(owner, method, arguments).get(0);
+        return program.differentiate(owner, gradients, method, arguments).get(0);
     }
 
     private static NDArray sizes(NDManager scope, long... sizes) {

@@ -44,6 +44,14 @@ public record StoredTensor(String name, ElementType type, Shape shape, ByteBuffe
     }
 
     /**
+     * @param other another name
+     * @return the same numbers under it
+     */
+    public StoredTensor named(String other) {
+        return new StoredTensor(other, type, shape, data);
+    }
+
+    /**
      * A view of its own, so that readers in several threads do not share a position.
      *
      * @return the elements, little-endian

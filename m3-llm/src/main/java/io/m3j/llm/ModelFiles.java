@@ -1,0 +1,127 @@
+package io.m3j.llm;
+
+import io.m3j.core.M3Exception;
+import io.m3j.core.weights.Checkpoint;
+import io.m3j.core.weights.Layout;
+import io.m3j.core.weights.StoredTensor;
+import io.m3j.core.weights.TensorInfo;
+import io.m3j.vision.ClipVisionConfig;
+import io.m3j.vision.ImageProcessor;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The files of a model, for those who do more with its weights than run it: train it, for example. A
+ * directory whose weights are yet to come may have none.
+ *
+ * <p>Keeps files open: the caller closes it. Numbers that come from here lie in the mapped files and are
+ * to be used before.
+ */
+public final class ModelFiles implements AutoCloseable {
+
+    private final M3Config config;
+    private final VisionTowerLocator locator;
+    private final Optional<ModelTensors> tensors;
+
+    private ModelFiles(
+            M3Config config, VisionTowerLocator locator, Optional<ModelTensors> tensors) {
+        this.config = config;
+        this.locator = locator;
+        this.tensors = tensors;
+    }
+
+    /**
+     * @param directory of a checkpoint with weights
+     * @return its files
+     * @throws M3Exception if a file is missing, broken, or of a model that is not known
+     */
+    public static ModelFiles open(Path directory) {
+        M3Config config = M3Config.read(directory);
+        ModelAssembly.requireSupported(config);
+        VisionTowerLocator locator = new VisionTowerLocator(config, Optional.empty());
+        ModelTensors tensors = ModelTensors.open(() -> Checkpoint.open(directory), locator);
+        if (!tensors.hasTower()) {
+            tensors.close();
+            throw locator.missing();
+        }
+        return new ModelFiles(config, locator, Optional.of(tensors));
+    }
+
+    /**
+     * @param directory with config.json; weights in it are not looked at
+     * @return its files
+     * @throws M3Exception if config.json is missing, broken, or of a model that is not known
+     */
+    public static ModelFiles withoutWeights(Path directory) {
+        M3Config config = M3Config.read(directory);
+        ModelAssembly.requireSupported(config);
+        return new ModelFiles(
+                config, new VisionTowerLocator(config, Optional.empty()), Optional.empty());
+    }
+
+    /**
+     * @return what config.json says
+     */
+    public M3Config config() {
+        return config;
+    }
+
+    /**
+     * @return sizes of the vision tower, wherever it lies
+     */
+    public ClipVisionConfig vision() {
+        return locator.config();
+    }
+
+    /**
+     * @return prepares pictures as the model wants them
+     */
+    public ImageProcessor imageProcessor() {
+        return Preprocessing.of(config, locator, vision(), Optional.empty());
+    }
+
+    /**
+     * @return our names (see {@code NameMap}) of all tensors that a model takes; none without weights
+     */
+    public List<String> names() {
+        return tensors.map(ModelTensors::names).orElse(List.of());
+    }
+
+    /**
+     * @param ours our name of a tensor
+     * @return what its header says; empty if it is missing
+     */
+    public Optional<TensorInfo> info(String ours) {
+        return tensors.flatMap(files -> files.info(ours));
+    }
+
+    /**
+     * @param ours our name of a tensor that is there
+     * @return the tensor
+     */
+    public StoredTensor get(String ours) {
+        return tensors.orElseThrow().get(ours);
+    }
+
+    /**
+     * @param ours our name of a tensor
+     * @return its name where the checkpoint itself is written anew: its own, and the original layout's
+     *     for what it does not hold
+     */
+    public String theirs(String ours) {
+        boolean inside =
+                tensors.isPresent() && tensors.get().main().names().layout() != Layout.CLIP;
+        Optional<String> theirs =
+                inside
+                        ? tensors.get().main().names().layout().theirs(ours)
+                        : Layout.ORIGINAL.theirs(ours);
+        return theirs.orElseThrow(
+                () -> new M3Exception(config.directory() + ": no name for tensor " + ours));
+    }
+
+    @Override
+    public void close() {
+        tensors.ifPresent(ModelTensors::close);
+    }
+}

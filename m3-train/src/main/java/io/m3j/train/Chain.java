@@ -1,0 +1,86 @@
+package io.m3j.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.m3j.core.torch.TrainingKernels;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Layers one behind the other, and the way back through them. What lies between the links is kept for
+ * the way back, or computed again on it (Chen et al., arXiv 1604.06174): then the memory is that of the
+ * links' inputs and of one link.
+ */
+final class Chain implements AutoCloseable {
+
+    /** One link: what comes in → what goes out. */
+    interface Link {
+        NDArray apply(NDManager owner, NDArray x);
+    }
+
+    private final TrainingKernels kernels;
+    private final List<Link> links;
+    private final boolean again;
+    private final NDManager manager;
+    private final List<NDArray> inputs = new ArrayList<>();
+    private NDArray output;
+
+    /**
+     * @param kernels that the links compute with
+     * @param links one or more
+     * @param again whether to compute again on the way back
+     */
+    Chain(TrainingKernels kernels, List<Link> links, boolean again) {
+        this.kernels = kernels;
+        this.links = List.copyOf(links);
+        this.again = again;
+        this.manager = kernels.newManager();
+    }
+
+    /**
+     * @param x what goes into the first link; stays open until the way back is done
+     * @return what comes out of the last; belongs to this chain
+     */
+    NDArray forward(NDArray x) {
+        NDArray y = x;
+        for (Link link : links) {
+            inputs.add(y);
+            NDArray in = y;
+            y =
+                    again
+                            ? kernels.withoutGradients(() -> link.apply(manager, in))
+                            : link.apply(manager, in);
+        }
+        output = y;
+        return y;
+    }
+
+    /**
+     * Adds to the gradients of all leaves that the output was computed from.
+     *
+     * @param gradient of the output
+     * @param further whether what went into the first link was itself computed from leaves
+     */
+    void backward(NDArray gradient, boolean further) {
+        if (!again) {
+            kernels.backward(output, gradient);
+            return;
+        }
+        NDArray last = gradient;
+        for (int i = links.size() - 1; i >= 0; i--) {
+            try (NDManager scope = kernels.newManager()) {
+                NDArray leaf = kernels.leaf(scope, inputs.get(i));
+                kernels.backward(links.get(i).apply(scope, leaf), last);
+                last = kernels.gradient(manager, leaf).orElseThrow();
+            }
+        }
+        if (further) {
+            kernels.backward(inputs.get(0), last);
+        }
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+}

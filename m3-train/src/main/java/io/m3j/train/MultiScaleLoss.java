@@ -1,0 +1,235 @@
+package io.m3j.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.m3j.core.M3Exception;
+import io.m3j.core.Scale;
+import io.m3j.core.torch.TrainingKernels;
+import io.m3j.core.torch.TrainingKernels.LossWeights;
+import io.m3j.core.torch.TrainingKernels.ScaleLoss;
+import io.m3j.train.data.Example;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+
+/**
+ * The loss of nested tokens (arXiv 2405.17430, section 3): Σ over scales of α · the mean cross-entropy of
+ * the labelled ids, each scale's visual tokens pooled out of the same grid. The decoder reads one scale
+ * after the other, the finest first, and goes back before the next, so that one scale's activations live
+ * at a time; what each leaves in the shared visual tokens adds up.
+ */
+final class MultiScaleLoss {
+
+    private final TrainableModel model;
+    private final TrainingKernels kernels;
+    private final Network network;
+    private final StepOptions step;
+    private final LossOptions options;
+
+    /**
+     * @param model whose decoder reads
+     * @param network its parameters at work
+     * @param step how to compute
+     * @param options what to compute
+     */
+    MultiScaleLoss(TrainableModel model, Network network, StepOptions step, LossOptions options) {
+        this.model = model;
+        this.kernels = model.kernels();
+        this.network = network;
+        this.step = step;
+        this.options = options;
+    }
+
+    /**
+     * Adds the gradients of the loss to those of the parameters and of the visual tokens.
+     *
+     * @param tokens [T, N, D], a leaf if its gradient is wanted; empty [0, N, D] without pictures
+     * @param examples of the batch
+     * @param share that this batch's loss has in the whole
+     * @param backwards whether gradients are wanted, which then reach the tokens or the decoder's
+     *     embeddings
+     * @param seed of the random scales
+     * @return what the batch said
+     * @throws M3Exception if no label is left after cutting, or a loss is no number; gradients are then
+     *     incomplete and are to be thrown away
+     */
+    StepResult run(
+            NDArray tokens, List<Example> examples, double share, boolean backwards, long seed) {
+        Tally tally = new Tally();
+        if (options.mode() == LossOptions.Mode.ONE_RANDOM_SCALE) {
+            List<Scale> scales = drawn(examples.size(), seed);
+            Scale finest = Collections.max(scales);
+            double total = options.weights().values().stream().mapToDouble(w -> w).sum();
+            LossWeights weights = new LossWeights(1, share * total, 0, 0);
+            pass(tokens, examples, scales, finest, weights, List.of(), backwards, tally).close();
+        } else {
+            everyScale(tokens, examples, share, backwards, tally);
+        }
+        return tally.result(examples);
+    }
+
+    private void everyScale(
+            NDArray tokens, List<Example> examples, double share, boolean backwards, Tally tally) {
+        List<Scale> scales = new ArrayList<>(options.scales());
+        Collections.reverse(scales);
+        List<NDArray> teachers = new ArrayList<>(); // of the finest scale, of the last one
+        try {
+            for (Scale scale : scales) {
+                LossWeights weights =
+                        new LossWeights(
+                                options.temperature(),
+                                share * options.weights().get(scale),
+                                share * options.distillation(),
+                                share * options.consistency());
+                List<Scale> all = Collections.nCopies(examples.size(), scale);
+                NDArray logits =
+                        pass(tokens, examples, all, scale, weights, teachers, backwards, tally);
+                if (teachers.size() > 1) {
+                    teachers.remove(1).close();
+                }
+                teachers.add(logits);
+                if (teachers.size() == 1) {
+                    // The finest is the neighbour of the second, too.
+                    teachers.add(logits.duplicate());
+                }
+            }
+        } finally {
+            teachers.forEach(NDArray::close);
+        }
+    }
+
+    private List<Scale> drawn(int count, long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        double total = options.weights().values().stream().mapToDouble(w -> w).sum();
+        List<Scale> scales = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            double left = random.nextDouble() * total;
+            Scale chosen = null;
+            for (Map.Entry<Scale, Double> entry : options.weights().entrySet()) {
+                chosen = entry.getKey();
+                left -= entry.getValue();
+                if (left < 0) {
+                    break;
+                }
+            }
+            scales.add(chosen);
+        }
+        return scales;
+    }
+
+    /** One reading of the decoder; returns the logits of the labelled places, which the caller closes. */
+    private NDArray pass(
+            NDArray tokens,
+            List<Example> examples,
+            List<Scale> scales,
+            Scale label,
+            LossWeights weights,
+            List<NDArray> teachers,
+            boolean backwards,
+            Tally tally) {
+        Collation places = Collation.of(examples, scales, step.longest(), labelsUntil(examples));
+        if (places.rows().length == 0) {
+            throw new M3Exception(
+                    "examples "
+                            + examples.stream().map(Example::id).toList()
+                            + " at scale "
+                            + label
+                            + ": no id is labelled within "
+                            + step.longest()
+                            + " places; are all labels masked (a mismatch of tokenizer and template)"
+                            + " or cut off? Use a longer limit or a coarser scale");
+        }
+        try (NDManager scope = kernels.newManager()) {
+            List<NDArray> visual = new ArrayList<>();
+            for (Scale scale : places.scales()) {
+                visual.add(
+                        kernels.pool(
+                                scope, tokens, model.ladder(), scale, step.pooling())); // [T·s, D]
+            }
+            NDArray x =
+                    kernels.decoderEmbed(
+                            scope,
+                            model.effective(scope, "decoder.embed_tokens.weight"),
+                            visual,
+                            places.ids(),
+                            places.index(),
+                            examples.size()); //                                        [B, L, D]
+            try (Chain layers = network.decoder(scope, places.length())) {
+                NDArray out = layers.forward(x); //                                     [B, L, D]
+                NDArray leaf = backwards ? kernels.leaf(scope, out) : out;
+                Supplier<ScaleLoss> computation =
+                        () ->
+                                kernels.decoderLoss(
+                                        scope,
+                                        leaf,
+                                        model.effective(scope, "decoder.norm.weight"),
+                                        network.head(scope),
+                                        places.rows(),
+                                        places.targets(),
+                                        teachers,
+                                        weights,
+                                        model.config().decoder().rmsNormEpsilon(),
+                                        step.type());
+                ScaleLoss loss =
+                        backwards ? computation.get() : kernels.withoutGradients(computation);
+                double value = loss.loss().getFloat();
+                if (!Double.isFinite(value)) {
+                    throw new NonFiniteLossException(label, value, examples);
+                }
+                tally.add(label, loss, value, places);
+                if (backwards) {
+                    kernels.backward(loss.loss());
+                    layers.backward(kernels.gradient(scope, leaf).orElseThrow(), true);
+                }
+                NDArray logits = loss.logits();
+                logits.attach(tokens.getManager());
+                return logits;
+            }
+        }
+    }
+
+    /** Teachers and taught must speak of the same ids: what the finest scale cuts off counts nowhere. */
+    private int[] labelsUntil(List<Example> examples) {
+        boolean taught = options.distillation() + options.consistency() > 0;
+        Scale finest = Collections.max(options.scales());
+        return examples.stream()
+                .mapToInt(
+                        example ->
+                                taught
+                                        ? Collation.idsWithin(example, finest, step.longest())
+                                        : Integer.MAX_VALUE)
+                .toArray();
+    }
+
+    /** Adds up what the scales say. */
+    private final class Tally {
+
+        private final Map<Scale, Double> crossEntropy = new TreeMap<>();
+        private final Map<Scale, Double> distillation = new TreeMap<>();
+        private final Map<Scale, Double> consistency = new TreeMap<>();
+        private double loss;
+        private long positions;
+
+        void add(Scale scale, ScaleLoss one, double value, Collation places) {
+            crossEntropy.put(scale, (double) one.crossEntropy());
+            if (options.distillation() > 0) {
+                distillation.put(scale, (double) one.distillation());
+            }
+            if (options.consistency() > 0) {
+                consistency.put(scale, (double) one.consistency());
+            }
+            loss += value;
+            positions += places.positions();
+        }
+
+        StepResult result(List<Example> examples) {
+            int labelled = examples.stream().mapToInt(Example::labelled).sum();
+            return new StepResult(
+                    loss, crossEntropy, distillation, consistency, labelled, positions);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+package io.m3j.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.m3j.core.torch.FloatType;
+import io.m3j.core.torch.TrainingKernels;
+import io.m3j.llm.DecoderConfig;
+import io.m3j.llm.RotaryEmbedding;
+import io.m3j.vision.ClipVisionConfig;
+import java.util.ArrayList;
+import java.util.List;
+
+/** How the parameters of a model become visual tokens, and ids and visual tokens hidden states. */
+final class Network {
+
+    private static final String TOWER = "vision_tower.";
+
+    private final TrainableModel model;
+    private final TrainingKernels kernels;
+    private final FloatType type;
+    private final int layersAgain;
+
+    /**
+     * @param model whose parameters it computes with
+     * @param type that products are computed in
+     * @param layersAgain layers between two activations that are kept, the others being computed again on
+     *     the way back; 0 keeps all
+     */
+    Network(TrainableModel model, FloatType type, int layersAgain) {
+        this.model = model;
+        this.kernels = model.kernels();
+        this.type = type;
+        this.layersAgain = layersAgain;
+    }
+
+    /**
+     * @return from pixels [T, 3, size, size] to projected tokens [T, N, D]
+     */
+    Chain eyes() {
+        ClipVisionConfig vision = model.vision();
+        int layers = vision.layersUpTo(model.config().visionHiddenState());
+        List<Chain.Link> links = new ArrayList<>();
+        links.add(
+                (owner, pixels) ->
+                        kernels.towerEmbed(
+                                owner, pixels, towerEmbedding(owner), vision.layerNormEpsilon()));
+        for (int start = 0; start < layers; start += step(layers)) {
+            int from = start;
+            int to = Math.min(layers, start + step(layers));
+            links.add(
+                    (owner, x) ->
+                            kernels.towerLayers(
+                                    owner,
+                                    x,
+                                    towerLayers(owner, from, to),
+                                    vision.heads(),
+                                    vision.activation(),
+                                    vision.layerNormEpsilon(),
+                                    type));
+        }
+        links.add(
+                (owner, x) ->
+                        kernels.project(
+                                owner,
+                                x,
+                                projector(owner),
+                                model.config().projectorActivation(),
+                                type));
+        return new Chain(kernels, links, layersAgain > 0);
+    }
+
+    /**
+     * @param owner owns the tables of positions
+     * @param length positions of the longest row, L
+     * @return from embeddings [B, L, D] to what comes out of the last layer [B, L, D]
+     */
+    Chain decoder(NDManager owner, int length) {
+        DecoderConfig config = model.config().decoder();
+        RotaryEmbedding.Angles angles = RotaryEmbedding.angles(config, length);
+        Shape table = new Shape(length, config.headSize());
+        NDArray cosines = kernels.parameter(owner, angles.cosines(), table, false);
+        NDArray sines = kernels.parameter(owner, angles.sines(), table, false);
+        List<Chain.Link> links = new ArrayList<>();
+        for (int start = 0; start < config.layers(); start += step(config.layers())) {
+            int from = start;
+            int to = Math.min(config.layers(), start + step(config.layers()));
+            links.add(
+                    (linkOwner, x) ->
+                            kernels.decoderLayers(
+                                    linkOwner,
+                                    x,
+                                    decoderLayers(linkOwner, from, to),
+                                    cosines,
+                                    sines,
+                                    config.heads(),
+                                    config.keyValueHeads(),
+                                    config.rmsNormEpsilon(),
+                                    type));
+        }
+        return new Chain(kernels, links, layersAgain > 0);
+    }
+
+    /**
+     * @param owner owns the result, if it is not the parameter itself
+     * @return the output head [V, D]
+     */
+    NDArray head(NDManager owner) {
+        boolean tied = model.config().decoder().tiedHead();
+        return model.effective(
+                owner, tied ? "decoder.embed_tokens.weight" : "decoder.lm_head.weight");
+    }
+
+    private int step(int layers) {
+        return layersAgain > 0 ? layersAgain : Math.max(1, layers);
+    }
+
+    private List<NDArray> towerEmbedding(NDManager owner) {
+        List<NDArray> weights = new ArrayList<>();
+        weights.add(model.effective(owner, TOWER + "embeddings.patch_embedding.weight"));
+        weights.add(model.effective(owner, TOWER + "embeddings.class_embedding"));
+        weights.add(model.effective(owner, TOWER + "embeddings.position_embedding.weight"));
+        pair(owner, weights, TOWER + "pre_layrnorm");
+        return weights;
+    }
+
+    private List<NDArray> towerLayers(NDManager owner, int from, int to) {
+        List<NDArray> weights = new ArrayList<>();
+        for (int i = from; i < to; i++) {
+            String layer = TOWER + "encoder.layers." + i + ".";
+            pair(owner, weights, layer + "layer_norm1");
+            pair(owner, weights, layer + "self_attn.q_proj");
+            pair(owner, weights, layer + "self_attn.k_proj");
+            pair(owner, weights, layer + "self_attn.v_proj");
+            pair(owner, weights, layer + "self_attn.out_proj");
+            pair(owner, weights, layer + "layer_norm2");
+            pair(owner, weights, layer + "mlp.fc1");
+            pair(owner, weights, layer + "mlp.fc2");
+        }
+        return weights;
+    }
+
+    private List<NDArray> projector(NDManager owner) {
+        List<NDArray> weights = new ArrayList<>();
+        for (int i = 0; i < model.config().projectorLayers(); i++) {
+            pair(owner, weights, "projector." + i);
+        }
+        return weights;
+    }
+
+    private List<NDArray> decoderLayers(NDManager owner, int from, int to) {
+        List<NDArray> weights = new ArrayList<>();
+        for (int i = from; i < to; i++) {
+            String layer = "decoder.layers." + i + ".";
+            weights.add(model.effective(owner, layer + "input_layernorm.weight"));
+            pair(owner, weights, layer + "self_attn.q_proj");
+            pair(owner, weights, layer + "self_attn.k_proj");
+            pair(owner, weights, layer + "self_attn.v_proj");
+            pair(owner, weights, layer + "self_attn.o_proj");
+            weights.add(model.effective(owner, layer + "post_attention_layernorm.weight"));
+            pair(owner, weights, layer + "mlp.gate_proj");
+            pair(owner, weights, layer + "mlp.up_proj");
+            pair(owner, weights, layer + "mlp.down_proj");
+        }
+        return weights;
+    }
+
+    /** A weight and its bias; an empty one where there is none. */
+    private void pair(NDManager owner, List<NDArray> weights, String name) {
+        weights.add(model.effective(owner, name + ".weight"));
+        String bias = name + ".bias";
+        weights.add(
+                model.parameters().containsKey(bias)
+                        ? model.effective(owner, bias)
+                        : model.nothing());
+    }
+}

@@ -1,0 +1,41 @@
+package io.m3j.train;
+
+import static io.m3j.core.Arguments.required;
+
+import io.m3j.core.M3Exception;
+import io.m3j.core.Pooling;
+import io.m3j.core.torch.FloatType;
+
+/**
+ * How a batch is computed.
+ *
+ * @param pooling how the grid becomes the tokens of a coarser scale
+ * @param type that products are computed in; masters, norms and the residual stream stay float32
+ * @param layersAgain activation checkpointing: layers between two activations that are kept, the others
+ *     being computed again on the way back; 0 keeps all
+ * @param longest places of the decoder that an example may take, pictures included; what goes beyond is
+ *     cut off
+ */
+public record StepOptions(Pooling pooling, FloatType type, int layersAgain, int longest) {
+
+    /** Checks the numbers. */
+    public StepOptions {
+        required(pooling, "pooling");
+        required(type, "type");
+        if (layersAgain < 0 || longest < 2) {
+            throw new M3Exception(
+                    "step: expected layersAgain of 0 or more and longest of 2 or more, found "
+                            + layersAgain
+                            + " and "
+                            + longest);
+        }
+    }
+
+    /**
+     * @param longest places of the decoder that an example may take
+     * @return average pooling in float32, all activations kept
+     */
+    public static StepOptions plain(int longest) {
+        return new StepOptions(Pooling.AVERAGE, FloatType.FLOAT32, 0, longest);
+    }
+}

@@ -1,0 +1,104 @@
+package io.m3j.train;
+
+import static io.m3j.core.Arguments.required;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.m3j.core.M3Exception;
+import io.m3j.core.torch.TrainingKernels;
+import java.nio.FloatBuffer;
+
+/**
+ * One batch, there and back. Tower and projector run once, whatever the number of scales; the decoder
+ * reads the batch at one scale after the other; then the gradients of all scales, gathered in the visual
+ * tokens, go back through projector and tower together. The same gradients as with a pass of the whole
+ * model for each scale, as the authors compute them, with the activations of one scale at a time.
+ *
+ * <p>For one thread at a time.
+ */
+public final class TrainingStep {
+
+    private final TrainableModel model;
+    private final TrainingKernels kernels;
+    private final Network network;
+    private final StepOptions options;
+
+    /**
+     * @param model that learns; must stay open
+     * @param options how to compute
+     */
+    public TrainingStep(TrainableModel model, StepOptions options) {
+        this.model = required(model, "model");
+        this.options = required(options, "options");
+        this.kernels = model.kernels();
+        this.network = new Network(model, options.type(), options.layersAgain());
+    }
+
+    /**
+     * Adds the gradients of a batch's loss to those of the parameters.
+     *
+     * @param batch the examples
+     * @param loss what to compute
+     * @param share that this batch's loss has in the whole: 1, or less where gradients of several
+     *     batches make one step
+     * @param seed of whatever is random
+     * @return what the batch said
+     * @throws NonFiniteLossException if a loss is no number
+     * @throws M3Exception if no label is left after cutting
+     */
+    public StepResult accumulate(TrainingBatch batch, LossOptions loss, double share, long seed) {
+        try (NDManager scope = kernels.newManager();
+                Chain eyes = network.eyes()) {
+            NDArray tokens = tokens(scope, eyes, batch); //                          [T, N, D]
+            boolean gather = !batch.pixels().isEmpty() && sees();
+            NDArray leaf = gather ? kernels.leaf(scope, tokens) : tokens;
+            boolean back = gather || model.learns(Part.DECODER);
+            StepResult result = of(loss).run(leaf, batch.examples(), share, back, seed);
+            if (gather) {
+                eyes.backward(kernels.gradient(scope, leaf).orElseThrow(), false);
+            }
+            return result;
+        }
+    }
+
+    /**
+     * The loss alone.
+     *
+     * @param batch the examples
+     * @param loss what to compute
+     * @return what the batch said
+     * @throws M3Exception as {@link #accumulate}
+     */
+    public StepResult evaluate(TrainingBatch batch, LossOptions loss) {
+        return kernels.withoutGradients(
+                () -> {
+                    try (NDManager scope = kernels.newManager();
+                            Chain eyes = network.eyes()) {
+                        NDArray tokens = tokens(scope, eyes, batch);
+                        return of(loss).run(tokens, batch.examples(), 1, false, 0);
+                    }
+                });
+    }
+
+    private MultiScaleLoss of(LossOptions loss) {
+        loss.scales().forEach(model.ladder()::require);
+        return new MultiScaleLoss(model, network, options, loss);
+    }
+
+    private boolean sees() {
+        return model.learns(Part.TOWER) || model.learns(Part.PROJECTOR);
+    }
+
+    private NDArray tokens(NDManager scope, Chain eyes, TrainingBatch batch) {
+        long side = model.vision().imageSize();
+        int pictures = batch.pixels().size();
+        if (pictures == 0) {
+            long patches = (long) model.vision().gridSide() * model.vision().gridSide();
+            return scope.create(new Shape(0, patches, model.config().decoder().hiddenSize()));
+        }
+        FloatBuffer pixels = FloatBuffer.allocate(Math.toIntExact(pictures * 3 * side * side));
+        batch.pixels().forEach(pixels::put);
+        return eyes.forward(scope.create(pixels.flip(), new Shape(pictures, 3, side, side)));
+    }
+}
