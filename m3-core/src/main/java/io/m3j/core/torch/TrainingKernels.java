@@ -21,6 +21,10 @@ import java.util.function.Supplier;
  *
  * <p>The first argument of most methods is the manager that owns the result; closing it frees the graph
  * that leads back from it too. All arrays are float32 on the outside. For one thread at a time.
+ *
+ * <p>An array that was made of Java's numbers lies in memory of Java, which its graph does not keep: it
+ * must stay open until the way back is done. What is made here of the numbers of a call belongs to the
+ * result's owner for that reason.
  */
 public final class TrainingKernels implements AutoCloseable {
 
@@ -310,8 +314,8 @@ public final class TrainingKernels implements AutoCloseable {
                     "decoder_embed",
                     table,
                     visual,
-                    scope.create(ids),
-                    scope.create(index),
+                    owner.create(ids),
+                    owner.create(index),
                     sizes(scope, batch));
         }
     }
@@ -378,8 +382,8 @@ public final class TrainingKernels implements AutoCloseable {
                             "decoder_loss",
                             x,
                             List.of(norm, head),
-                            scope.create(rows),
-                            scope.create(targets),
+                            owner.create(rows),
+                            owner.create(targets),
                             // A list must not be empty.
                             taught ? teachers : List.of(scope.create(0f)),
                             sizes(scope, type.number()),
