@@ -147,8 +147,8 @@ public final class AdamW implements AutoCloseable {
                         key -> {
                             NDArray like = model.parameter(key);
                             return new Moments(
-                                    manager.zeros(like.getShape()),
-                                    manager.zeros(like.getShape()),
+                                    kernels.zeros(manager, like.getShape()),
+                                    kernels.zeros(manager, like.getShape()),
                                     0);
                         });
         return new Group(Part.of(name), decays(name), known.steps());
@@ -200,8 +200,8 @@ public final class AdamW implements AutoCloseable {
                 moments.put(
                         name,
                         new Moments(
-                                manager.create(mean, like.getShape()),
-                                manager.create(square, like.getShape()),
+                                kernels.parameter(manager, mean, like.getShape(), false),
+                                kernels.parameter(manager, square, like.getShape(), false),
                                 steps));
         if (before != null) {
             before.mean().close();

@@ -55,7 +55,7 @@ public final class TrainableModel implements AutoCloseable {
         this.conversions = Kernels.load(device);
         this.kernels = TrainingKernels.load(device);
         this.manager = kernels.newManager();
-        this.nothing = manager.create(new Shape(0));
+        this.nothing = kernels.zeros(manager, new Shape(0));
     }
 
     /**
@@ -242,10 +242,7 @@ public final class TrainableModel implements AutoCloseable {
      * @param values as many as it has
      */
     public void assign(String name, FloatBuffer values) {
-        NDArray parameter = parameter(name);
-        try (NDManager scope = kernels.newManager()) {
-            kernels.assign(parameter, scope.create(values, parameter.getShape()));
-        }
+        kernels.assign(parameter(name), values);
     }
 
     /**

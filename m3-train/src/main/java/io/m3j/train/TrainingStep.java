@@ -90,15 +90,17 @@ public final class TrainingStep {
         return model.learns(Part.TOWER) || model.learns(Part.PROJECTOR);
     }
 
-    private NDArray tokens(NDManager scope, Chain eyes, TrainingBatch batch) {
+    NDArray tokens(NDManager scope, Chain eyes, TrainingBatch batch) {
         long side = model.vision().imageSize();
         int pictures = batch.pixels().size();
         if (pictures == 0) {
             long patches = (long) model.vision().gridSide() * model.vision().gridSide();
-            return scope.create(new Shape(0, patches, model.config().decoder().hiddenSize()));
+            return kernels.zeros(
+                    scope, new Shape(0, patches, model.config().decoder().hiddenSize()));
         }
         FloatBuffer pixels = FloatBuffer.allocate(Math.toIntExact(pictures * 3 * side * side));
         batch.pixels().forEach(pixels::put);
-        return eyes.forward(scope.create(pixels.flip(), new Shape(pictures, 3, side, side)));
+        Shape shape = new Shape(pictures, 3, side, side);
+        return eyes.forward(kernels.parameter(scope, pixels.flip(), shape, false));
     }
 }

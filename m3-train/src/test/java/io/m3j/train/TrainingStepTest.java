@@ -67,6 +67,10 @@ class TrainingStepTest {
         }
         assertThat(loss).isCloseTo(sum, within(1e-5));
         assertClose(once, gradients(), 1e-5);
+        model.zeroGradients();
+        assertThat(new FivePassStep(model, options).accumulate(mixed, SCALES))
+                .isCloseTo(loss, within(1e-5));
+        assertClose(once, gradients(), 1e-5);
     }
 
     /** Two batches of one step weigh as their shares say. */

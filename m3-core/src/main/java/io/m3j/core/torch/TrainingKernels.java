@@ -115,6 +115,15 @@ public final class TrainingKernels implements AutoCloseable {
     }
 
     /**
+     * @param owner owns the result
+     * @param shape the sizes, of which one may be 0
+     * @return zeros, held fixed
+     */
+    public NDArray zeros(NDManager owner, Shape shape) {
+        return owner.zeros(shape);
+    }
+
+    /**
      * An array that ends a graph: gradients gather in it, and go no further.
      *
      * @param owner owns the result
@@ -189,11 +198,11 @@ public final class TrainingKernels implements AutoCloseable {
 
     /**
      * @param into numbers to replace, in place
-     * @param source of the same shape
+     * @param source as many
      */
-    public void assign(NDArray into, NDArray source) {
+    public void assign(NDArray into, FloatBuffer source) {
         try (NDManager scope = newManager()) {
-            program.call(scope, "assign", into, source);
+            program.call(scope, "assign", into, scope.create(source, into.getShape()));
         }
     }
 

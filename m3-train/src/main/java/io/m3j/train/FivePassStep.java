@@ -1,0 +1,105 @@
+package io.m3j.train;
+
+import static io.m3j.core.Arguments.required;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.m3j.core.Scale;
+import io.m3j.core.torch.TrainingKernels;
+import io.m3j.core.torch.TrainingKernels.LossWeights;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/**
+ * The step as M3's authors compute it (llava_llama.py, forward): the whole model, tower included, once
+ * for each scale, all graphs kept, then one way back through all of them. It gives the gradients that
+ * {@link TrainingStep} gives and is here to be compared with it; train with that one.
+ *
+ * <p>For one thread at a time.
+ */
+public final class FivePassStep {
+
+    private final TrainableModel model;
+    private final TrainingKernels kernels;
+    private final TrainingStep step;
+    private final Network network;
+    private final StepOptions options;
+
+    /**
+     * @param model that learns; must stay open
+     * @param options how to compute; activations are kept whatever they say
+     */
+    public FivePassStep(TrainableModel model, StepOptions options) {
+        this.model = required(model, "model");
+        this.options = required(options, "options");
+        this.kernels = model.kernels();
+        this.step = new TrainingStep(model, options);
+        this.network = new Network(model, options.type(), 0);
+    }
+
+    /**
+     * Adds the gradients of the mean loss over scales to those of the parameters.
+     *
+     * @param batch the examples, with pictures
+     * @param scales that take part
+     * @return the loss
+     */
+    public double accumulate(TrainingBatch batch, List<Scale> scales) {
+        List<Chain> open = new ArrayList<>();
+        try (NDManager scope = kernels.newManager()) {
+            List<NDArray> losses = new ArrayList<>();
+            double sum = 0;
+            try {
+                for (Scale scale : scales) {
+                    NDArray loss = loss(scope, open, batch, scale, 1.0 / scales.size());
+                    sum += loss.getFloat();
+                    losses.add(loss);
+                }
+                losses.forEach(kernels::backward);
+            } finally {
+                open.forEach(Chain::close);
+            }
+            return sum;
+        }
+    }
+
+    private NDArray loss(
+            NDManager scope, List<Chain> open, TrainingBatch batch, Scale scale, double weight) {
+        Chain eyes = network.eyes();
+        open.add(eyes);
+        NDArray tokens = step.tokens(scope, eyes, batch); //                              [T, N, D]
+        int count = batch.examples().size();
+        int[] all =
+                Collections.nCopies(count, Integer.MAX_VALUE).stream().mapToInt(i -> i).toArray();
+        Collation places =
+                Collation.of(
+                        batch.examples(),
+                        Collections.nCopies(count, scale),
+                        options.longest(),
+                        all);
+        NDArray visual = kernels.pool(scope, tokens, model.ladder(), scale, options.pooling());
+        NDArray x =
+                kernels.decoderEmbed(
+                        scope,
+                        model.effective(scope, "decoder.embed_tokens.weight"),
+                        List.of(visual),
+                        places.ids(),
+                        places.index(),
+                        count); //                                                      [B, L, D]
+        Chain layers = network.decoder(scope, places.length());
+        open.add(layers);
+        return kernels.decoderLoss(
+                        scope,
+                        layers.forward(x),
+                        model.effective(scope, "decoder.norm.weight"),
+                        network.head(scope),
+                        places.rows(),
+                        places.targets(),
+                        List.of(),
+                        new LossWeights(1, weight, 0, 0),
+                        model.config().decoder().rmsNormEpsilon(),
+                        options.type())
+                .loss();
+    }
+}
