@@ -2,6 +2,7 @@ package io.m3j.eval;
 
 import static io.m3j.core.Arguments.required;
 
+import io.m3j.core.M3Exception;
 import io.m3j.vision.M3Image;
 import java.util.function.Supplier;
 
@@ -31,5 +32,8 @@ public record Question(
         required(text, "text");
         required(category, "category");
         required(answer, "answer");
+        if (category.isBlank()) {
+            throw new M3Exception("question " + id + ": expected a category, found none");
+        }
     }
 }

@@ -25,6 +25,16 @@ public final class ReportPlot {
     private static final int HEIGHT = 560;
     private static final float ALL_WIDTH = 4;
 
+    /** Okabe and Ito's, which people with any colour vision tell apart; its black is for all. */
+    private static final Color[] COLOURS = {
+        new Color(0x0072B2),
+        new Color(0xE69F00),
+        new Color(0x009E73),
+        new Color(0xD55E00),
+        new Color(0x56B4E9),
+        new Color(0xCC79A7)
+    };
+
     private ReportPlot() {}
 
     /**
@@ -48,12 +58,14 @@ public final class ReportPlot {
                         .build();
         chart.getStyler()
                 .setDefaultSeriesRenderStyle(CategorySeriesRenderStyle.Line)
+                .setOverlapped(true) // each scale at one place, not the categories side by side
                 .setYAxisMin(0.0)
                 .setYAxisMax(100.0)
                 .setLegendPosition(LegendPosition.OutsideE)
-                .setChartBackgroundColor(Color.WHITE);
+                .setChartBackgroundColor(Color.WHITE)
+                .setSeriesColors(COLOURS);
         report.byCategory().forEach((name, accuracy) -> line(chart, name, accuracy));
-        CategorySeries all = line(chart, "all", report.accuracy());
+        CategorySeries all = line(chart, "all questions", report.accuracy());
         all.setMarkerColor(Color.BLACK);
         all.setLineColor(Color.BLACK).setLineStyle(new BasicStroke(ALL_WIDTH));
         return chart;

@@ -169,8 +169,17 @@ class ModelAnswererTest {
     @Test
     void anInterruptEndsItAndFreesEverything() {
         int before = model.managedArrays();
-        Question one = question("q", "p", picture(2), "What is it?");
-        Thread.currentThread().interrupt();
+        Question one =
+                new Question(
+                        "q",
+                        "p",
+                        () -> {
+                            Thread.currentThread().interrupt();
+                            return picture(2);
+                        },
+                        "What is it?",
+                        "all",
+                        "");
         try {
             assertThatThrownBy(() -> answers(asks(List.of(one)), 4))
                     .isInstanceOf(M3Exception.class)
