@@ -1,12 +1,8 @@
 package io.m3j.examples;
 
-import io.m3j.core.ConfigJson;
 import io.m3j.core.Scale;
 import io.m3j.llm.Answer;
-import io.m3j.llm.LoadOptions;
 import io.m3j.llm.M3Model;
-import io.m3j.llm.ModelInfo;
-import io.m3j.llm.PromptTemplate;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.vision.EncodedImage;
 import io.m3j.vision.M3Image;
@@ -42,6 +38,7 @@ final class AskCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;
     @Mixin private CommonOptions common;
     @Mixin private ModelOptions modelOptions;
+    @Mixin private PromptOptions promptOptions;
     @Mixin private ImageOptions imageOptions;
     @Mixin private SamplingOptions sampling;
 
@@ -52,20 +49,6 @@ final class AskCommand implements Callable<Integer> {
                     "Checkpoint: a directory with config.json, the weights and the tokenizer."
                             + " Default: the small untrained one that comes with m3.")
     private Path model;
-
-    @Option(
-            names = "--tokenizer",
-            paramLabel = "DIR",
-            description = "Tokenizer's files, if they are not beside the weights.")
-    private Path tokenizer;
-
-    @Option(
-            names = "--template",
-            paramLabel = "NAME",
-            description =
-                    "Prompt template, such as vicuna_v1 or mistral_instruct. Default: the one the"
-                            + " checkpoint was most likely trained on.")
-    private String template;
 
     @Option(
             names = "--image",
@@ -118,13 +101,15 @@ final class AskCommand implements Callable<Integer> {
             images = List.of(Home.picture());
         }
         List<M3Image> pictures = imageOptions.read(images);
-        try (M3Model loaded = ModelOptions.load(directory, loadOptions(), terminal)) {
+        try (M3Model loaded =
+                ModelOptions.load(
+                        directory, promptOptions.set(modelOptions.loadOptions()), terminal)) {
             List<Scale> scales = scales(loaded, asked);
             loaded.tokenizer(); // fails, if it must, before the pictures are encoded
-            boolean untrained = untrained(directory);
+            boolean untrained = Untrained.is(directory);
             boolean table = !json && scales.size() > 1;
             if (untrained && !table) {
-                warnUntrained();
+                Untrained.note(terminal);
             }
             List<EncodedImage> encoded = ImageOptions.encode(loaded, pictures, terminal);
             if (json) {
@@ -136,32 +121,6 @@ final class AskCommand implements Callable<Integer> {
             }
         }
         return 0;
-    }
-
-    private LoadOptions.Builder loadOptions() {
-        LoadOptions.Builder options = modelOptions.loadOptions();
-        if (tokenizer != null) {
-            options.tokenizer(tokenizer);
-        }
-        if (template != null) {
-            // Refuses an unknown one before the long work begins.
-            Refusals.naming("--template", "prompt template", () -> PromptTemplate.named(template));
-            options.template(template);
-        }
-        return options;
-    }
-
-    /** Random weights answer like any others: whoever reads must be told, by table or note. */
-    private boolean untrained(Path directory) {
-        return ConfigJson.readIfPresent(directory.resolve("config.json"))
-                .flag(ModelInfo.UNTRAINED_KEY, false);
-    }
-
-    private void warnUntrained() {
-        terminal.err()
-                .println(
-                        "m3: note: this model is untrained (random weights made by a seed): its"
-                                + " answers mean nothing");
     }
 
     private List<Scale> scales(M3Model loaded, List<Scale> asked) {

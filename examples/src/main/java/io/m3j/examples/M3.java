@@ -72,6 +72,7 @@ public final class M3 implements Runnable {
                         new InfoCommand(terminal),
                         new BenchCommand(terminal),
                         new QuantizeCommand(terminal),
+                        new EvalCommand(terminal),
                         new MakeRandomCommand(terminal))
                 .forEach(root::addSubcommand);
         return root.setOut(terminal.out())

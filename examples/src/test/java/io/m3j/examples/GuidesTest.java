@@ -29,6 +29,11 @@ class GuidesTest {
         run("serving.md", "models/m3j-tiny", "pictures/bus-stop.png");
     }
 
+    @Test
+    void theEvaluationGuidesProgramRuns() throws Exception {
+        run("evaluation.md", "models/m3j-tiny", "pictures/bus-stop.png");
+    }
+
     private void run(String guide, String... arguments) throws Exception {
         Matcher block = BLOCK.matcher(Files.readString(GUIDES.resolve(guide)));
         assertThat(block.find()).as("a compiled block in %s", guide).isTrue();

@@ -47,6 +47,8 @@ public final class GoldenPacker {
                                     + "|(samples|pil_resize)\\.safetensors)"),
                     "images",
                     Pattern.compile("images/.*"),
+                    "oracle",
+                    Pattern.compile("oracle/.*"),
                     "text",
                     Pattern.compile("text/.*"));
 
