@@ -2,8 +2,10 @@ package io.m3j.examples;
 
 import ai.djl.Device;
 import io.m3j.core.M3Exception;
+import io.m3j.core.Pooling;
 import io.m3j.core.Scale;
 import io.m3j.core.torch.Devices;
+import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Limits;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.TorchRuntime;
@@ -14,6 +16,7 @@ import io.m3j.llm.M3Model;
 import io.m3j.llm.ModelShape;
 import io.m3j.llm.ModelWork;
 import io.m3j.llm.RandomCheckpoint;
+import io.m3j.train.StepOptions;
 import io.m3j.vision.M3Image;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -42,6 +45,8 @@ import picocli.CommandLine.Spec;
 final class BenchCommand implements Callable<Integer> {
 
     private static final long SEED = 1;
+    private static final int LONGEST = 2048;
+    private static final int TRAINING_ROUNDS = 5;
     private static final long LARGEST_SHARD = 4L << 30;
 
     private final Terminal terminal;
@@ -77,6 +82,19 @@ final class BenchCommand implements Callable<Integer> {
     private boolean quick;
 
     @Option(
+            names = "--train",
+            description =
+                    "With --random: measure a training step instead, beside the five passes of the"
+                            + " whole model that it replaces.")
+    private boolean train;
+
+    @Option(
+            names = "--batch",
+            paramLabel = "N",
+            description = "With --train: examples of a step; default 1.")
+    private Integer batch;
+
+    @Option(
             names = "--json",
             description = "Print one object; times are in milliseconds, memory is in MiB.")
     private boolean json;
@@ -93,7 +111,8 @@ final class BenchCommand implements Callable<Integer> {
                 names = "--random",
                 paramLabel = "SHAPE",
                 description =
-                        "Random weights of a known shape: llava-1.5-7b, tinyllama-1.1b or m3j-tiny.")
+                        "Random weights of a known shape: llava-1.5-7b, tinyllama-1.1b,"
+                                + " clip-l-small or m3j-tiny.")
         private String shape;
     }
 
@@ -120,6 +139,13 @@ final class BenchCommand implements Callable<Integer> {
         if (writeRandom != null && source.shape == null) {
             throw new ParameterException(spec.commandLine(), "--write-random needs --random SHAPE");
         }
+        if (batch != null && (!train || batch < 1)) {
+            throw new ParameterException(
+                    spec.commandLine(), "--batch: expected 1 or more, together with --train");
+        }
+        if (train) {
+            return train();
+        }
         Set<BenchPart> parts = BenchPart.of(only);
         LoadOptions.Builder options = modelOptions.loadOptions();
         M3Image picture = M3Image.of(Home.picture());
@@ -128,6 +154,27 @@ final class BenchCommand implements Callable<Integer> {
         }
         BenchReport report = measure(options, picture, parts);
         terminal.out().print(json ? Json.line(BenchJson.of(report)) + "\n" : BenchTable.of(report));
+        return 0;
+    }
+
+    private int train() {
+        if (source.shape == null || writeRandom != null || only != null) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--train needs --random SHAPE, and goes with neither --only nor --write-random");
+        }
+        FloatType type =
+                modelOptions.precision().equals(Optional.of(Precision.BFLOAT16))
+                        ? FloatType.BFLOAT16
+                        : FloatType.FLOAT32;
+        StepOptions step = new StepOptions(Pooling.AVERAGE, type, 0, LONGEST);
+        try (Progress progress = new Progress(terminal, "measuring")) {
+            TrainingBenchmark benchmark =
+                    new TrainingBenchmark(
+                            shape(), step, batch == null ? 1 : batch, quick ? 1 : TRAINING_ROUNDS);
+            TrainingBenchmark.Result result = benchmark.run(progress);
+            terminal.out().print(json ? Json.line(result.json()) + "\n" : result.text());
+        }
         return 0;
     }
 

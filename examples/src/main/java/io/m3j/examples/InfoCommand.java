@@ -56,7 +56,8 @@ final class InfoCommand implements Callable<Integer> {
                 names = "--random",
                 paramLabel = "SHAPE",
                 description =
-                        "A known shape without any file: llava-1.5-7b, tinyllama-1.1b or m3j-tiny.")
+                        "A known shape without any file: llava-1.5-7b, tinyllama-1.1b,"
+                                + " clip-l-small or m3j-tiny.")
         private String shape;
     }
 

@@ -17,6 +17,8 @@ public enum ModelShape {
     LLAVA_1_5_7B(ClipVisionConfig.LARGE_PATCH14_336, decoder(4096, 11008, 32, 32, 32, 32000, 4096)),
     /** TinyLlama-1.1B behind CLIP ViT-L/14-336. */
     TINYLLAMA_1_1B(ClipVisionConfig.LARGE_PATCH14_336, decoder(2048, 5632, 22, 32, 4, 32000, 2048)),
+    /** CLIP ViT-L/14-336 before a small decoder: mostly tower. */
+    CLIP_L_SMALL(ClipVisionConfig.LARGE_PATCH14_336, decoder(256, 704, 4, 8, 8, 1024, 2048)),
     /** The model in the box. */
     M3J_TINY(
             new ClipVisionConfig(48, 96, 2, 4, 336, 14, Activation.QUICK_GELU, 1e-5),
@@ -62,6 +64,7 @@ public enum ModelShape {
         return switch (this) {
             case LLAVA_1_5_7B -> "llava-1.5-7b";
             case TINYLLAMA_1_1B -> "tinyllama-1.1b";
+            case CLIP_L_SMALL -> "clip-l-small";
             case M3J_TINY -> "m3j-tiny";
         };
     }
