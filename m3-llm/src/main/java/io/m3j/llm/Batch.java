@@ -38,7 +38,7 @@ public final class Batch implements AutoCloseable {
 
     private final Kernels kernels;
     private final Decoder decoder;
-    private final Fusion fusion;
+    private final Sequences sequences;
     private final Lifetime model;
     private final BatchOptions options;
     private final PrefixCache prefixes;
@@ -46,16 +46,14 @@ public final class Batch implements AutoCloseable {
     private long cacheBytes;
 
     /**
-     * @param kernels to make managers with
-     * @param decoder that reads
-     * @param fusion makes embeddings of prompts
+     * @param sequences begins the model's requests
      * @param model kept open during each step
      * @param options the limits
      */
-    Batch(Kernels kernels, Decoder decoder, Fusion fusion, Lifetime model, BatchOptions options) {
-        this.kernels = kernels;
-        this.decoder = decoder;
-        this.fusion = fusion;
+    Batch(Sequences sequences, Lifetime model, BatchOptions options) {
+        this.kernels = sequences.kernels();
+        this.decoder = sequences.decoder();
+        this.sequences = sequences;
         this.model = model;
         this.options = options;
         this.prefixes = new PrefixCache(decoder, options.prefixBytes());
@@ -141,9 +139,11 @@ public final class Batch implements AutoCloseable {
     /**
      * @param request of the same model
      * @return whether it may join now: a place and memory for its KV cache are free
-     * @throws M3Exception if it can never join, since its cache alone passes the limit
+     * @throws M3Exception if it can never join: another model prepared it, or its cache alone passes
+     *     the limit
      */
     public boolean admits(PreparedRequest request) {
+        sequences.requireOwn(request);
         options.requireRoom(request);
         return members.size() < options.maxRunning()
                 && request.cacheBytes() <= options.cacheBytes() - cacheBytes;
@@ -154,7 +154,7 @@ public final class Batch implements AutoCloseable {
      *
      * @param request of the same model, not joined before
      * @return its answer in the making
-     * @throws M3Exception if there is no room for it
+     * @throws M3Exception if there is no room for it, another model prepared it, or it joined before
      */
     public Member join(PreparedRequest request) {
         return join(request, true);
@@ -164,7 +164,7 @@ public final class Batch implements AutoCloseable {
      * @param request of the same model, not joined before
      * @param keptImages whether its pictures may be asked again: then what was computed of them is kept
      * @return its answer in the making
-     * @throws M3Exception if there is no room for it
+     * @throws M3Exception if there is no room for it, another model prepared it, or it joined before
      */
     public Member join(PreparedRequest request, boolean keptImages) {
         if (!admits(request)) {
@@ -181,15 +181,7 @@ public final class Batch implements AutoCloseable {
                             + BatchOptions.mebibytes(request.cacheBytes())
                             + "; take some steps first");
         }
-        Sequence sequence =
-                new Sequence(
-                        kernels,
-                        decoder,
-                        fusion,
-                        prefixes,
-                        request.prompt(),
-                        request.options().maxNewTokens(),
-                        keptImages);
+        Sequence sequence = sequences.begin(request, prefixes, keptImages);
         Member member = new Member(request, sequence);
         members.add(member);
         cacheBytes += request.cacheBytes();

@@ -51,6 +51,7 @@ public final class M3Model implements AutoCloseable {
     private final PrecisionChoice precision;
     private final MemoryPlan plan;
     private final Fusion fusion;
+    private final Sequences sequences;
     private final PrefixCache prefixes;
     private final Preparation preparation;
     private final Lifetime lifetime;
@@ -76,6 +77,7 @@ public final class M3Model implements AutoCloseable {
         this.fusion =
                 new Fusion(
                         kernels, decoder, precision.precision().activations(), config.imageToken());
+        this.sequences = new Sequences(kernels, decoder, fusion);
         this.prefixes = new PrefixCache(decoder, options.prefixBytes());
         this.preparation =
                 new Preparation(config, ladder(), decoder, fusion, this::tokenizer, this::template);
@@ -316,7 +318,7 @@ public final class M3Model implements AutoCloseable {
      */
     public Batch newBatch(BatchOptions limits) {
         required(limits, "limits");
-        return new Batch(kernels, decoder, fusion, lifetime, limits);
+        return new Batch(sequences, lifetime, limits);
     }
 
     /**
@@ -355,15 +357,7 @@ public final class M3Model implements AutoCloseable {
     private Generation start(PreparedRequest request, boolean keptImages) {
         int rows = request.prompt().length();
         requireMemory(rows, rows + request.options().maxNewTokens(), 1);
-        Sequence sequence =
-                new Sequence(
-                        kernels,
-                        decoder,
-                        fusion,
-                        prefixes,
-                        request.prompt(),
-                        request.options().maxNewTokens(),
-                        keptImages);
+        Sequence sequence = sequences.begin(request, prefixes, keptImages);
         DecoderSession session = new DecoderSession(kernels, decoder, lifetime, sequence);
         return new Generation(session, request.transcript());
     }

@@ -1,7 +1,9 @@
 package io.m3j.llm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.Scale;
@@ -203,6 +205,21 @@ class PrefixCacheTest {
     /** With a picture too large to keep. */
     private static void keepText(PrefixCache kept, int kind) {
         logits(new Parts(kind, 0, 144, 0, -1).prompt(), kept);
+    }
+
+    @Example
+    void aCopyThatFailsLeavesNothing() {
+        int arrays = parts.kernels.managedArrays();
+        try (PrefixCache kept = new PrefixCache(parts.decoder(), 16 * MEBIBYTE);
+                KvCache tooShort = parts.decoder().newCache(20)) {
+            int before = parts.kernels.managedArrays();
+            Prompt prompt = new Parts(0, 0, 9, 0, -1).prompt();
+            assertThatThrownBy(() -> kept.keep(prompt, tooShort, true))
+                    .isInstanceOf(EngineException.class);
+            assertThat(parts.kernels.managedArrays()).isEqualTo(before);
+            assertThat(kept.bytes()).isZero();
+        }
+        assertThat(parts.kernels.managedArrays()).isEqualTo(arrays);
     }
 
     @Example
