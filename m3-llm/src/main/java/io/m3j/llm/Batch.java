@@ -41,7 +41,9 @@ public final class Batch implements AutoCloseable {
     private final Sequences sequences;
     private final Lifetime model;
     private final BatchOptions options;
+    private final BatchMemory memory;
     private final PrefixCache prefixes;
+    private final boolean ownsPrefixes;
     private final List<Member> members = new ArrayList<>(); // as they joined
     private long cacheBytes;
 
@@ -49,14 +51,23 @@ public final class Batch implements AutoCloseable {
      * @param sequences begins the model's requests
      * @param model kept open during each step
      * @param options the limits
+     * @param memory what they come to
+     * @param shared beginnings of prompts that outlive this; empty means some of its own
      */
-    Batch(Sequences sequences, Lifetime model, BatchOptions options) {
+    Batch(
+            Sequences sequences,
+            Lifetime model,
+            BatchOptions options,
+            BatchMemory memory,
+            Optional<PrefixCache> shared) {
         this.kernels = sequences.kernels();
         this.decoder = sequences.decoder();
         this.sequences = sequences;
         this.model = model;
         this.options = options;
-        this.prefixes = new PrefixCache(decoder, options.prefixBytes());
+        this.memory = memory;
+        this.ownsPrefixes = shared.isEmpty();
+        this.prefixes = shared.orElseGet(() -> new PrefixCache(decoder, memory.prefixBytes()));
     }
 
     /** One answer of a batch. For the thread that runs the batch. */
@@ -143,10 +154,21 @@ public final class Batch implements AutoCloseable {
      *     the limit
      */
     public boolean admits(PreparedRequest request) {
-        sequences.requireOwn(request);
-        options.requireRoom(request);
+        requireRoom(request);
         return members.size() < options.maxRunning()
-                && request.cacheBytes() <= options.cacheBytes() - cacheBytes;
+                && request.cacheBytes() <= memory.cacheBytes() - cacheBytes;
+    }
+
+    /**
+     * Safe for use by several threads.
+     *
+     * @param request to be answered
+     * @throws M3Exception if it can never join, however little runs: another model prepared it, or its
+     *     cache alone passes {@link #cacheLimit}
+     */
+    public void requireRoom(PreparedRequest request) {
+        sequences.requireOwn(request);
+        memory.requireRoom(request);
     }
 
     /**
@@ -174,11 +196,11 @@ public final class Batch implements AutoCloseable {
                             + " of "
                             + options.maxRunning()
                             + " answers run with "
-                            + BatchOptions.mebibytes(cacheBytes)
+                            + BatchMemory.mebibytes(cacheBytes)
                             + " of "
-                            + BatchOptions.mebibytes(options.cacheBytes())
+                            + BatchMemory.mebibytes(memory.cacheBytes())
                             + " of KV cache: no room for one of "
-                            + BatchOptions.mebibytes(request.cacheBytes())
+                            + BatchMemory.mebibytes(request.cacheBytes())
                             + "; take some steps first");
         }
         Sequence sequence = sequences.begin(request, prefixes, keptImages);
@@ -245,6 +267,7 @@ public final class Batch implements AutoCloseable {
                 member.sequence.prepare();
                 int rows = member.sequence.chunk(free, reading.isEmpty());
                 if (rows > 0) {
+                    memory.requireRoomForPass(options.promptRows() - free + rows, members.size());
                     promptRows.add(member.sequence.promptRows(scope, rows));
                     spans.add(new Decoder.Span(member.sequence.cache(), rows));
                     reading.add(member);
@@ -324,6 +347,13 @@ public final class Batch implements AutoCloseable {
     }
 
     /**
+     * @return bytes that they may take, fixed when the batch began
+     */
+    public long cacheLimit() {
+        return memory.cacheBytes();
+    }
+
+    /**
      * @return bytes that kept beginnings of prompts take
      */
     public long prefixBytes() {
@@ -334,6 +364,8 @@ public final class Batch implements AutoCloseable {
     @Override
     public void close() {
         List.copyOf(members).forEach(this::cancel);
-        prefixes.close();
+        if (ownsPrefixes) {
+            prefixes.close();
+        }
     }
 }

@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
@@ -295,8 +296,8 @@ public final class M3Model implements AutoCloseable {
      */
     public List<Answer> generate(List<Request> requests) {
         BatchRun run = new BatchRun(this, required(requests, "requests"));
-        BatchOptions limits = BatchOptions.builder().prefixBytes(options.prefixBytes()).build();
-        try (Batch batch = newBatch(limits)) {
+        // What is kept of prompts is the model's, for the calls to come.
+        try (Batch batch = batch(BatchOptions.defaults(), this::freeBytes, Optional.of(prefixes))) {
             return run.in(batch);
         }
     }
@@ -315,10 +316,16 @@ public final class M3Model implements AutoCloseable {
      *
      * @param limits what it takes on at once
      * @return the batch, to be closed by the caller
+     * @throws M3Exception if the memory that is free has no room for a pass over so many rows
      */
     public Batch newBatch(BatchOptions limits) {
-        required(limits, "limits");
-        return new Batch(sequences, lifetime, limits);
+        return batch(required(limits, "limits"), this::freeBytes, Optional.empty());
+    }
+
+    /** A batch on a device that has so many bytes free, and where it keeps beginnings of prompts. */
+    Batch batch(BatchOptions limits, LongSupplier free, Optional<PrefixCache> shared) {
+        BatchMemory memory = BatchMemory.of(plan, free, limits);
+        return new Batch(sequences, lifetime, limits, memory, shared);
     }
 
     /**
@@ -415,7 +422,11 @@ public final class M3Model implements AutoCloseable {
     }
 
     private void requireMemory(int rows, int positions, int logits) {
-        plan.requireRoomFor(AvailableMemory.bytes(kernels.device()), rows, positions, logits);
+        plan.requireRoomFor(freeBytes(), rows, positions, logits);
+    }
+
+    private long freeBytes() {
+        return AvailableMemory.bytes(kernels.device());
     }
 
     /**

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -280,6 +281,33 @@ class BatchTest {
             assertThat(batch.cacheBytes()).isZero();
             assertThat(member.answer().ids()).isEqualTo(golden.cases.get(0).expected(3));
         }
+    }
+
+    /** What was free when the batch began may be gone when a prompt is to be read. */
+    @Example
+    void aPromptWithoutMemoryForItsPassEndsAlone() {
+        long[] free = {64 * MEBIBYTE};
+        GoldenRequests.Case prompt = golden.cases.get(0);
+        int arrays = golden.model.managedArrays();
+        try (Batch batch =
+                golden.model.batch(BatchOptions.defaults(), () -> free[0], Optional.empty())) {
+            Batch.Member going = batch.join(golden.model.prepare(prompt.request(5)));
+            batch.step();
+            free[0] = 1000;
+            Batch.Member failing = batch.join(golden.model.prepare(prompt.request(5)));
+            while (batch.size() > 0) {
+                batch.step();
+            }
+            assertThat(going.answer().ids()).isEqualTo(prompt.expected(5));
+            assertThat(failing.failure())
+                    .hasValueSatisfying(
+                            e ->
+                                    assertThat(e)
+                                            .isInstanceOf(M3Exception.class)
+                                            .hasMessageContaining("memory: one pass over")
+                                            .hasMessageContaining("1 MiB are free"));
+        }
+        assertThat(golden.model.managedArrays()).isEqualTo(arrays);
     }
 
     @Example

@@ -230,6 +230,27 @@ class PrefixCacheTest {
         }
     }
 
+    /** Where the model was loaded so, what one call has read the next one need not. */
+    @Example
+    void aListOfRequestsKeepsItsBeginningsForTheNextCall() {
+        GenerationOptions options =
+                GenerationOptions.builder().scale(Scale.of(9)).maxNewTokens(3).build();
+        try (GoldenRequests golden = new GoldenRequests(64 * MEBIBYTE)) {
+            golden.warmUp();
+            int arrays = golden.model.managedArrays();
+            int layers = golden.model.config().decoder().layers();
+            EncodedImage image = golden.image("land_640x480");
+            Request request = Request.of(image, "What is it?", options);
+            List<Answer> first = golden.model.generate(List.of(request, request));
+            int kept = golden.model.managedArrays() - arrays;
+            assertThat(kept).as("keys and values of text and picture").isEqualTo(2 * 2 * layers);
+            List<Answer> again = golden.model.generate(List.of(request));
+            assertThat(again.get(0).ids()).isEqualTo(first.get(0).ids());
+            golden.model.generate(image, "What is it?", options, piece -> {});
+            assertThat(golden.model.managedArrays() - arrays).isEqualTo(kept);
+        }
+    }
+
     /** By the plain way, where the model was loaded so. */
     @Example
     void aPictureAskedAgainIsReadFromItsQuestionOn() {
