@@ -79,11 +79,10 @@ final class ModelAssembly {
             plan = MemoryPlan.of(config, locator.config(), tensors, chosen, options.mapped());
             plan.requireRoomForWeights(
                     AvailableMemory.bytes(kernels.device()), "model " + config.directory());
-            Precision eyes = PartPrecision.ofEyes(chosen);
+            Precision eyes = chosen.ofManyRows();
             build(
                     // Most of a model: those in bfloat16 stay where they lie, and as they are,
-                    // since
-                    // one row is read faster than from packed ones.
+                    // since one row is read faster than from packed ones.
                     weights(tensors.main(), chosen, false),
                     weights(tensors.main(), eyes, true),
                     weights(tensors.tower(), eyes, true));
