@@ -22,9 +22,6 @@ final class ModelAssembly {
 
     private static final Logger LOGGER = LoggerFactory.getLogger(ModelAssembly.class);
 
-    /** Bytes of weights from which on it pays to look after their pages. */
-    private static final long MUCH = 256L << 20;
-
     private final M3Config config;
     private final LoadOptions options;
     private final Kernels kernels;
@@ -86,9 +83,7 @@ final class ModelAssembly {
                     weights(tensors.main(), chosen, false),
                     weights(tensors.main(), eyes, true),
                     weights(tensors.tower(), eyes, true));
-            if (plan.copied() >= MUCH) {
-                HugePages.gather();
-            }
+            HugePages.gather(plan.copied());
         }
     }
 
