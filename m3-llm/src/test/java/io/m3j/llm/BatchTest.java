@@ -290,7 +290,9 @@ class BatchTest {
         GoldenRequests.Case prompt = golden.cases.get(0);
         int arrays = golden.model.managedArrays();
         try (Batch batch =
-                golden.model.batch(BatchOptions.defaults(), () -> free[0], Optional.empty())) {
+                golden.model
+                        .answering()
+                        .batch(BatchOptions.defaults(), () -> free[0], Optional.empty())) {
             Batch.Member going = batch.join(golden.model.prepare(prompt.request(5)));
             batch.step();
             free[0] = 1000;

@@ -58,7 +58,7 @@ public class LinearBenchmark extends KernelBenchmark {
     @Benchmark
     public void apply() {
         try (NDManager scope = arrays().scope()) {
-            arrays().kernels().apply(scope, x, linear);
+            arrays().linears().apply(scope, x, linear);
         }
     }
 }
