@@ -11,6 +11,7 @@ import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.TorchRuntime;
 import io.m3j.core.weights.SafetensorsWriter;
 import io.m3j.examples.ModelBenchmark.Repeats;
+import io.m3j.llm.AvailableMemory;
 import io.m3j.llm.LoadOptions;
 import io.m3j.llm.M3Model;
 import io.m3j.llm.ModelShape;
@@ -261,7 +262,7 @@ final class BenchCommand implements Callable<Integer> {
 
     /** Twice what they take: the model is to find room as well. */
     private static boolean roomForLimits() {
-        return ProcessMemory.available().orElse(0) * (1 << 20) > 2 * Limits.BYTES;
+        return AvailableMemory.bytes(Device.cpu()) > 2 * Limits.BYTES;
     }
 
     private String name() {

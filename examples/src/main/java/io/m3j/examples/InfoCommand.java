@@ -1,8 +1,10 @@
 package io.m3j.examples;
 
+import ai.djl.Device;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
+import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.ElementType;
 import io.m3j.llm.DecoderConfig;
@@ -111,6 +113,7 @@ final class InfoCommand implements Callable<Integer> {
         }
         object.put("default_precision", info.choice().precision().label());
         object.put("default_precision_reason", info.choice().reason());
+        object.put("default_precision_device", Devices.label(Device.cpu()));
         ObjectNode weights = object.putObject("weight_bytes");
         info.plans().forEach((precision, plan) -> weights.put(precision.label(), plan.weights()));
         MemoryTable memory = new MemoryTable(info, batch);
@@ -184,7 +187,10 @@ final class InfoCommand implements Callable<Integer> {
         row(text, "template", info.template());
         row(text, "tokenizer", info.tokenizer().orElse("none in this directory"));
         row(text, "ends with", info.endOfSequence().stream().sorted().toList());
-        row(text, "precision", info.choice().precision().label() + ": " + info.choice().reason());
+        row(
+                text,
+                "precision on a CPU",
+                info.choice().precision().label() + ": " + info.choice().reason());
         text.append('\n').append(new MemoryTable(info, batch).text());
         return text.toString();
     }

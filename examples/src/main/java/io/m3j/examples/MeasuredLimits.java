@@ -19,13 +19,8 @@ record MeasuredLimits(Optional<Limits> before, Limits after, Precision precision
     /** Those that a model of a precision is held against, and the two that everything is. */
     static Limits measure(Device device, Precision precision) {
         Set<Precision> all = EnumSet.of(Precision.FLOAT32, Precision.BFLOAT16, precision);
-        all.add(ofTower(precision));
+        all.add(precision.ofManyRows());
         return Limits.measure(device, all);
-    }
-
-    /** Tower and projector of an int4 model are in int8. */
-    private static Precision ofTower(Precision precision) {
-        return precision == Precision.INT4 ? Precision.INT8 : precision;
     }
 
     /** The mean of both: the model ran between them. */
@@ -46,7 +41,7 @@ record MeasuredLimits(Optional<Limits> before, Limits after, Precision precision
 
     /** The matrix product of tower and projector, 10⁹ operations a second. */
     double towerGemm() {
-        return both().gemmGflops().get(ofTower(precision));
+        return both().gemmGflops().get(precision.ofManyRows());
     }
 
     /** Reading, 10⁹ bytes a second. */

@@ -22,7 +22,6 @@ record ProcessMemory(double resident, double anonymous, double file) {
     // proc(5); only Linux has them.
     private static final Path STATUS = Path.of("/proc/self/status");
     private static final Path CLEAR = Path.of("/proc/self/clear_refs");
-    private static final Path MACHINE = Path.of("/proc/meminfo");
     private static final String FORGET_PEAK = "5";
 
     private static final Pattern LINE = Pattern.compile("(\\w+):\\s*(\\d+) kB");
@@ -46,11 +45,6 @@ record ProcessMemory(double resident, double anonymous, double file) {
     /** The most that was resident since the start or since {@link #forgetPeak}. */
     static OptionalDouble peak() {
         return value(read(STATUS), "VmHWM");
-    }
-
-    /** What the system can still give. */
-    static OptionalDouble available() {
-        return value(read(MACHINE), "MemAvailable");
     }
 
     /** Whether the system has done so. */

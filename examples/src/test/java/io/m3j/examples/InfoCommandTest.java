@@ -33,6 +33,7 @@ class InfoCommandTest {
                 .isLessThan(info.at("/weight_bytes/int8").longValue());
         assertThat(info.get("default_precision").textValue()).isEqualTo("float32");
         assertThat(info.get("default_precision_reason").textValue()).contains("500 million");
+        assertThat(info.get("default_precision_device").textValue()).isEqualTo("cpu");
         assertThat(info.get("untrained").booleanValue()).isTrue();
         assertThat(info.get("tokenizer").textValue()).isEqualTo("tokenizer.model");
         assertThat(info.at("/vision_tower/inside").booleanValue()).isTrue();
@@ -48,6 +49,7 @@ class InfoCommandTest {
                         "304,448",
                         "llava",
                         "random weights",
+                        "precision on a CPU",
                         "at scale 576: cache",
                         "weights, in memory",
                         "int4");

@@ -15,7 +15,7 @@ import java.util.stream.Stream;
  * Memory that the system can still give, where it says so: Linux, also inside a container that may
  * take less than the machine has.
  */
-final class AvailableMemory {
+public final class AvailableMemory {
 
     private static final String MEMORY = "proc/meminfo";
     private static final String AVAILABLE = "MemAvailable:";
@@ -36,15 +36,8 @@ final class AvailableMemory {
      * @param device where it is to lie
      * @return bytes, or the greatest number on a GPU and where the system does not say
      */
-    static long bytes(Device device) {
-        return device.isGpu() ? Long.MAX_VALUE : bytes();
-    }
-
-    /**
-     * @return bytes of the machine's memory, or the greatest number where the system does not say
-     */
-    static long bytes() {
-        return bytes(Path.of("/"));
+    public static long bytes(Device device) {
+        return device.isGpu() ? Long.MAX_VALUE : bytes(Path.of("/"));
     }
 
     /**

@@ -38,27 +38,36 @@ public final class Batch implements AutoCloseable {
 
     private final Kernels kernels;
     private final Decoder decoder;
-    private final Fusion fusion;
+    private final Sequences sequences;
     private final Lifetime model;
     private final BatchOptions options;
+    private final BatchMemory memory;
     private final PrefixCache prefixes;
+    private final boolean ownsPrefixes;
     private final List<Member> members = new ArrayList<>(); // as they joined
     private long cacheBytes;
 
     /**
-     * @param kernels to make managers with
-     * @param decoder that reads
-     * @param fusion makes embeddings of prompts
+     * @param sequences begins the model's requests
      * @param model kept open during each step
      * @param options the limits
+     * @param memory what they come to
+     * @param shared beginnings of prompts that outlive this; empty means some of its own
      */
-    Batch(Kernels kernels, Decoder decoder, Fusion fusion, Lifetime model, BatchOptions options) {
-        this.kernels = kernels;
-        this.decoder = decoder;
-        this.fusion = fusion;
+    Batch(
+            Sequences sequences,
+            Lifetime model,
+            BatchOptions options,
+            BatchMemory memory,
+            Optional<PrefixCache> shared) {
+        this.kernels = sequences.kernels();
+        this.decoder = sequences.decoder();
+        this.sequences = sequences;
         this.model = model;
         this.options = options;
-        this.prefixes = new PrefixCache(decoder, options.prefixBytes());
+        this.memory = memory;
+        this.ownsPrefixes = shared.isEmpty();
+        this.prefixes = shared.orElseGet(() -> new PrefixCache(decoder, memory.prefixBytes()));
     }
 
     /** One answer of a batch. For the thread that runs the batch. */
@@ -141,12 +150,25 @@ public final class Batch implements AutoCloseable {
     /**
      * @param request of the same model
      * @return whether it may join now: a place and memory for its KV cache are free
-     * @throws M3Exception if it can never join, since its cache alone passes the limit
+     * @throws M3Exception if it can never join: another model prepared it, or its cache alone passes
+     *     the limit
      */
     public boolean admits(PreparedRequest request) {
-        options.requireRoom(request);
+        requireRoom(request);
         return members.size() < options.maxRunning()
-                && request.cacheBytes() <= options.cacheBytes() - cacheBytes;
+                && request.cacheBytes() <= memory.cacheBytes() - cacheBytes;
+    }
+
+    /**
+     * Safe for use by several threads.
+     *
+     * @param request to be answered
+     * @throws M3Exception if it can never join, however little runs: another model prepared it, or its
+     *     cache alone passes {@link #cacheLimit}
+     */
+    public void requireRoom(PreparedRequest request) {
+        sequences.requireOwn(request);
+        memory.requireRoom(request);
     }
 
     /**
@@ -154,7 +176,7 @@ public final class Batch implements AutoCloseable {
      *
      * @param request of the same model, not joined before
      * @return its answer in the making
-     * @throws M3Exception if there is no room for it
+     * @throws M3Exception if there is no room for it, another model prepared it, or it joined before
      */
     public Member join(PreparedRequest request) {
         return join(request, true);
@@ -164,7 +186,7 @@ public final class Batch implements AutoCloseable {
      * @param request of the same model, not joined before
      * @param keptImages whether its pictures may be asked again: then what was computed of them is kept
      * @return its answer in the making
-     * @throws M3Exception if there is no room for it
+     * @throws M3Exception if there is no room for it, another model prepared it, or it joined before
      */
     public Member join(PreparedRequest request, boolean keptImages) {
         if (!admits(request)) {
@@ -174,22 +196,14 @@ public final class Batch implements AutoCloseable {
                             + " of "
                             + options.maxRunning()
                             + " answers run with "
-                            + BatchOptions.mebibytes(cacheBytes)
+                            + BatchMemory.mebibytes(cacheBytes)
                             + " of "
-                            + BatchOptions.mebibytes(options.cacheBytes())
+                            + BatchMemory.mebibytes(memory.cacheBytes())
                             + " of KV cache: no room for one of "
-                            + BatchOptions.mebibytes(request.cacheBytes())
+                            + BatchMemory.mebibytes(request.cacheBytes())
                             + "; take some steps first");
         }
-        Sequence sequence =
-                new Sequence(
-                        kernels,
-                        decoder,
-                        fusion,
-                        prefixes,
-                        request.prompt(),
-                        request.options().maxNewTokens(),
-                        keptImages);
+        Sequence sequence = sequences.begin(request, prefixes, keptImages);
         Member member = new Member(request, sequence);
         members.add(member);
         cacheBytes += request.cacheBytes();
@@ -253,6 +267,7 @@ public final class Batch implements AutoCloseable {
                 member.sequence.prepare();
                 int rows = member.sequence.chunk(free, reading.isEmpty());
                 if (rows > 0) {
+                    memory.requireRoomForPass(options.promptRows() - free + rows, members.size());
                     promptRows.add(member.sequence.promptRows(scope, rows));
                     spans.add(new Decoder.Span(member.sequence.cache(), rows));
                     reading.add(member);
@@ -332,6 +347,13 @@ public final class Batch implements AutoCloseable {
     }
 
     /**
+     * @return bytes that they may take, fixed when the batch began
+     */
+    public long cacheLimit() {
+        return memory.cacheBytes();
+    }
+
+    /**
      * @return bytes that kept beginnings of prompts take
      */
     public long prefixBytes() {
@@ -342,6 +364,8 @@ public final class Batch implements AutoCloseable {
     @Override
     public void close() {
         List.copyOf(members).forEach(this::cancel);
-        prefixes.close();
+        if (ownsPrefixes) {
+            prefixes.close();
+        }
     }
 }

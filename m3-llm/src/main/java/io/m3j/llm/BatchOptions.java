@@ -1,60 +1,44 @@
 package io.m3j.llm;
 
+import static io.m3j.core.Arguments.required;
+
 import io.m3j.core.M3Exception;
+import java.util.OptionalLong;
 
 /**
  * How much a batch takes on at once. Without any setting: 32 answers, 128 rows of prompts a step, half
- * of the memory that is free for KV caches, and an eighth of that for beginnings of prompts.
+ * of the memory that is free when the batch begins for KV caches, and an eighth of that for beginnings
+ * of prompts.
  *
  * @param maxRunning answers in the making at once, at least 1
  * @param promptRows rows of prompts that are read in one step beside one row of each running answer, at
  *     least 128 (one block of attention): what a newcomer may delay the others by
- * @param cacheBytes what the KV caches of all running answers may take together
+ * @param cacheBytes what the KV caches of all running answers may take together. Empty means half of
+ *     what the model's device has free when the batch begins; without limit where nobody says what that
+ *     is, as on a GPU, whose driver does not see what libtorch keeps: a request that finds no memory
+ *     there fails alone
  * @param prefixBytes what beginnings of prompts may take that are kept for prompts that begin alike;
- *     0 keeps none
+ *     0 keeps none. Empty means an eighth of the caches' limit, or none where they have no limit
  */
-public record BatchOptions(int maxRunning, int promptRows, long cacheBytes, long prefixBytes) {
+public record BatchOptions(
+        int maxRunning, int promptRows, OptionalLong cacheBytes, OptionalLong prefixBytes) {
 
     /** Checks every number. */
     public BatchOptions {
-        require(maxRunning >= 1, "maxRunning", maxRunning, 1);
-        require(promptRows >= Sequence.BLOCK, "promptRows", promptRows, Sequence.BLOCK);
-        require(cacheBytes >= 1, "cacheBytes", cacheBytes, 1);
-        require(prefixBytes >= 0, "prefixBytes", prefixBytes, 0);
+        require("maxRunning", maxRunning, 1);
+        require("promptRows", promptRows, Sequence.BLOCK);
+        required(cacheBytes, "cacheBytes").ifPresent(bytes -> require("cacheBytes", bytes, 1));
+        required(prefixBytes, "prefixBytes").ifPresent(bytes -> require("prefixBytes", bytes, 0));
     }
 
-    private static void require(boolean holds, String name, long found, long least) {
-        if (!holds) {
+    private static void require(String name, long found, long least) {
+        if (found < least) {
             throw new M3Exception(name + " " + found + ": expected at least " + least);
         }
     }
 
     /**
-     * @param request to be answered
-     * @throws M3Exception if its KV cache alone passes {@link #cacheBytes}, so that it can never join
-     */
-    public void requireRoom(PreparedRequest request) {
-        if (request.cacheBytes() > cacheBytes) {
-            throw new M3Exception(
-                    "request: its KV cache takes "
-                            + mebibytes(request.cacheBytes())
-                            + " for "
-                            + request.promptTokens()
-                            + " positions of prompt and "
-                            + request.options().maxNewTokens()
-                            + " of answer, but a batch may take "
-                            + mebibytes(cacheBytes)
-                            + " in all; ask for fewer new tokens or a coarser scale, or raise"
-                            + " cacheBytes");
-        }
-    }
-
-    static String mebibytes(long bytes) {
-        return (bytes + (1 << 20) - 1 >> 20) + " MiB";
-    }
-
-    /**
-     * @return the defaults, from the memory of the machine that is free now; a GPU's is not asked
+     * @return the defaults
      */
     public static BatchOptions defaults() {
         return builder().build();
@@ -72,8 +56,8 @@ public record BatchOptions(int maxRunning, int promptRows, long cacheBytes, long
 
         private int maxRunning = 32;
         private int promptRows = Sequence.BLOCK;
-        private long cacheBytes = AvailableMemory.bytes() / 2;
-        private long prefixBytes = cacheBytes / 8;
+        private OptionalLong cacheBytes = OptionalLong.empty();
+        private OptionalLong prefixBytes = OptionalLong.empty();
 
         private Builder() {}
 
@@ -100,7 +84,7 @@ public record BatchOptions(int maxRunning, int promptRows, long cacheBytes, long
          * @return this
          */
         public Builder cacheBytes(long value) {
-            cacheBytes = value;
+            cacheBytes = OptionalLong.of(value);
             return this;
         }
 
@@ -109,7 +93,7 @@ public record BatchOptions(int maxRunning, int promptRows, long cacheBytes, long
          * @return this
          */
         public Builder prefixBytes(long value) {
-            prefixBytes = value;
+            prefixBytes = OptionalLong.of(value);
             return this;
         }
 

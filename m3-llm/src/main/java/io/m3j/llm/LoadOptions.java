@@ -24,8 +24,9 @@ import java.util.Optional;
  *     with other processes; else they are copied into memory of this process, in huge pages where the
  *     system grants them
  * @param prefixBytes what beginnings of prompts may take that were read before and are kept for prompts
- *     that begin alike: the system prompt, and a picture asked again at one scale; 0 keeps none. Reused or
- *     read anew, a prompt gives the same numbers up to the order of summation; without any kept, to the
+ *     that begin alike, as long as the model is open: the system prompt, and a picture asked again at one
+ *     scale; 0 keeps none. For the calls of {@link M3Model} that answer, lists of requests included; a
+ *     {@link M3Model#newBatch batch} keeps its own ({@link BatchOptions#prefixBytes}). Reused or read anew, a prompt gives the same numbers up to the order of summation; without any kept, to the
  *     last bit
  * @param progress told how loading goes
  */

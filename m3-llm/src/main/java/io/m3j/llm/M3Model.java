@@ -47,12 +47,10 @@ public final class M3Model implements AutoCloseable {
     private final Kernels kernels;
     private final NDManager manager;
     private final NestedVisionEncoder encoder;
-    private final Decoder decoder;
     private final PrecisionChoice precision;
     private final MemoryPlan plan;
-    private final Fusion fusion;
-    private final PrefixCache prefixes;
     private final Preparation preparation;
+    private final Answering answering;
     private final Lifetime lifetime;
     private M3Tokenizer tokenizer;
 
@@ -70,15 +68,16 @@ public final class M3Model implements AutoCloseable {
             throw e;
         }
         this.encoder = assembly.encoder();
-        this.decoder = assembly.decoder();
         this.precision = assembly.precision();
         this.plan = assembly.plan();
-        this.fusion =
+        Decoder decoder = assembly.decoder();
+        Fusion fusion =
                 new Fusion(
                         kernels, decoder, precision.precision().activations(), config.imageToken());
-        this.prefixes = new PrefixCache(decoder, options.prefixBytes());
         this.preparation =
                 new Preparation(config, ladder(), decoder, fusion, this::tokenizer, this::template);
+        this.answering =
+                new Answering(kernels, decoder, fusion, plan, lifetime, options.prefixBytes());
     }
 
     /**
@@ -273,13 +272,8 @@ public final class M3Model implements AutoCloseable {
             boolean keptImages) {
         required(question, "question");
         required(options, "options");
-        PreparedRequest request = preparation.question(images, question, options);
-        try (Generation generation = start(request, keptImages)) {
-            while (generation.hasNext()) {
-                onText.accept(generation.next());
-            }
-            return request.answer(generation.transcript(), generation::timings);
-        }
+        return answering.answer(
+                preparation.question(images, question, options), onText, keptImages);
     }
 
     /**
@@ -292,11 +286,7 @@ public final class M3Model implements AutoCloseable {
      * @throws M3Exception if one of them cannot be answered; then none is
      */
     public List<Answer> generate(List<Request> requests) {
-        BatchRun run = new BatchRun(this, required(requests, "requests"));
-        BatchOptions limits = BatchOptions.builder().prefixBytes(options.prefixBytes()).build();
-        try (Batch batch = newBatch(limits)) {
-            return run.in(batch);
-        }
+        return answering.answer(new BatchRun(this, required(requests, "requests")));
     }
 
     /**
@@ -313,10 +303,17 @@ public final class M3Model implements AutoCloseable {
      *
      * @param limits what it takes on at once
      * @return the batch, to be closed by the caller
+     * @throws M3Exception if the memory that is free has no room for a pass over so many rows
      */
     public Batch newBatch(BatchOptions limits) {
-        required(limits, "limits");
-        return new Batch(kernels, decoder, fusion, lifetime, limits);
+        return answering.batch(required(limits, "limits"));
+    }
+
+    /**
+     * @return what answers, for a look inside
+     */
+    Answering answering() {
+        return answering;
     }
 
     /**
@@ -336,7 +333,7 @@ public final class M3Model implements AutoCloseable {
             GenerationOptions options,
             List<String> stopStrings) {
         Optional<StreamingDecoder> text = Optional.of(tokenizer().streamingDecoder());
-        return start(preparation.ids(images, ids, options, stopStrings, text), true);
+        return answering.start(preparation.ids(images, ids, options, stopStrings, text), true);
     }
 
     /**
@@ -349,23 +346,8 @@ public final class M3Model implements AutoCloseable {
      * @throws M3Exception as the other
      */
     public Generation start(List<EncodedImage> images, long[] ids, GenerationOptions options) {
-        return start(preparation.ids(images, ids, options, List.of(), Optional.empty()), true);
-    }
-
-    private Generation start(PreparedRequest request, boolean keptImages) {
-        int rows = request.prompt().length();
-        requireMemory(rows, rows + request.options().maxNewTokens(), 1);
-        Sequence sequence =
-                new Sequence(
-                        kernels,
-                        decoder,
-                        fusion,
-                        prefixes,
-                        request.prompt(),
-                        request.options().maxNewTokens(),
-                        keptImages);
-        DecoderSession session = new DecoderSession(kernels, decoder, lifetime, sequence);
-        return new Generation(session, request.transcript());
+        return answering.start(
+                preparation.ids(images, ids, options, List.of(), Optional.empty()), true);
     }
 
     /**
@@ -406,22 +388,7 @@ public final class M3Model implements AutoCloseable {
      */
     public NDArray logits(List<EncodedImage> images, long[] ids, Scale scale) {
         ladder().require(scale);
-        int length = fusion.length(images, ids, scale, 0);
-        requireMemory(length, length, length);
-        Supplier<NDArray> pass =
-                () -> {
-                    try (NDManager scope = kernels.newManager();
-                            KvCache cache = decoder.newCache(length)) {
-                        NDArray x = fusion.fuse(scope, images, ids, scale); //    [L, D]
-                        NDArray all = decoder.forward(scope, x, cache, false); //  [L, V]
-                        return kernels.toHost(manager, all);
-                    }
-                };
-        return lifetime.during(pass);
-    }
-
-    private void requireMemory(int rows, int positions, int logits) {
-        plan.requireRoomFor(AvailableMemory.bytes(kernels.device()), rows, positions, logits);
+        return answering.logits(manager, images, ids, scale);
     }
 
     /**
@@ -447,7 +414,7 @@ public final class M3Model implements AutoCloseable {
                     tokenizer.close();
                 }
             }
-            prefixes.close();
+            answering.close();
             kernels.close();
         }
     }

@@ -22,9 +22,6 @@ final class ModelAssembly {
 
     private static final Logger LOGGER = LoggerFactory.getLogger(ModelAssembly.class);
 
-    /** Bytes of weights from which on it pays to look after their pages. */
-    private static final long MUCH = 256L << 20;
-
     private final M3Config config;
     private final LoadOptions options;
     private final Kernels kernels;
@@ -79,17 +76,14 @@ final class ModelAssembly {
             plan = MemoryPlan.of(config, locator.config(), tensors, chosen, options.mapped());
             plan.requireRoomForWeights(
                     AvailableMemory.bytes(kernels.device()), "model " + config.directory());
-            Precision eyes = PartPrecision.ofEyes(chosen);
+            Precision eyes = chosen.ofManyRows();
             build(
                     // Most of a model: those in bfloat16 stay where they lie, and as they are,
-                    // since
-                    // one row is read faster than from packed ones.
+                    // since one row is read faster than from packed ones.
                     weights(tensors.main(), chosen, false),
                     weights(tensors.main(), eyes, true),
                     weights(tensors.tower(), eyes, true));
-            if (plan.copied() >= MUCH) {
-                HugePages.gather();
-            }
+            HugePages.gather(plan.copied());
         }
     }
 

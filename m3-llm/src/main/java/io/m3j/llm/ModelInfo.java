@@ -36,7 +36,8 @@ import java.util.Set;
  * @param scales what each scale costs, coarsest first; empty if the tower's sizes are not known
  * @param plans the memory that it would take, by the precision computed in; empty if the tower's sizes
  *     are not known. A quantised checkpoint has none for the other quantised precision
- * @param choice what it would be computed in if nobody asked for another
+ * @param choice what it would be computed in on this machine's CPU if nobody asked for another; a GPU
+ *     may choose otherwise
  * @param template name of the prompt template that would be chosen
  * @param tokenizer the tokenizer's file, {@code tokenizer.model} or {@code tokenizer.json}, if any
  * @param untrained whether the weights are random and the answers mean nothing: {@code m3j_untrained}

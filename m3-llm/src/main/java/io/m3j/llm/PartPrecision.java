@@ -20,17 +20,6 @@ record PartPrecision(List<MatrixShape> layers, Precision precision, boolean pack
     private static final Pattern LAYER = Pattern.compile("\\.layers\\.\\d+\\.");
 
     /**
-     * Tower and projector always read many rows at once, where packed weights are faster, and int4 is
-     * slower and worse than int8; they are small enough to be copied.
-     *
-     * @param asked the precision of the model
-     * @return that of its tower and projector
-     */
-    static Precision ofEyes(Precision asked) {
-        return asked == Precision.INT4 ? Precision.INT8 : asked;
-    }
-
-    /**
      * @param config of a model
      * @param vision sizes of its tower
      * @param asked the precision of the model
@@ -39,7 +28,8 @@ record PartPrecision(List<MatrixShape> layers, Precision precision, boolean pack
     static List<PartPrecision> of(M3Config config, ClipVisionConfig vision, Precision asked) {
         DecoderConfig decoder = config.decoder();
         int width = decoder.hiddenSize();
-        Precision eyes = ofEyes(asked);
+        // Many rows at once, where packed weights are faster too.
+        Precision eyes = asked.ofManyRows();
         return List.of(
                 part(ClipVisionTower.linearLayers(vision), eyes, true),
                 part(

@@ -120,7 +120,12 @@ final class PrefixCache implements AutoCloseable {
         } catch (M3Exception e) {
             return; // no memory to spare: the request itself goes on
         }
-        copy.copyFrom(cache, positions);
+        try {
+            copy.copyFrom(cache, positions);
+        } catch (RuntimeException e) {
+            copy.close();
+            throw e;
+        }
         prefixes.addFirst(new Prefix(beginning, copy));
         bytes += needed;
         // One that was closed meanwhile is forgotten at once.

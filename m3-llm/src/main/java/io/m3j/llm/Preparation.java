@@ -110,6 +110,7 @@ final class Preparation {
         Scale scale = ladder.require(required(options, "options").scale().orElse(ladder.finest()));
         Prompt prompt = fusion.prompt(images, ids, scale, options.maxNewTokens());
         return new PreparedRequest(
+                decoder,
                 prompt,
                 options,
                 stopStrings,

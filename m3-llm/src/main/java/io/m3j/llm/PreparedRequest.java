@@ -1,5 +1,6 @@
 package io.m3j.llm;
 
+import io.m3j.core.M3Exception;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.llm.generate.Timings;
 import io.m3j.llm.generate.Transcript;
@@ -9,6 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 
 /**
@@ -23,14 +25,18 @@ public final class PreparedRequest {
     private final Set<Long> endOfSequence;
     private final Optional<StreamingDecoder> text;
     private final long cacheBytes;
+    private final Decoder decoder;
+    private final AtomicBoolean begun = new AtomicBoolean();
 
     PreparedRequest(
+            Decoder decoder,
             Prompt prompt,
             GenerationOptions options,
             List<String> stopStrings,
             Set<Long> endOfSequence,
             Optional<StreamingDecoder> text,
             long cacheBytes) {
+        this.decoder = decoder;
         this.prompt = prompt;
         this.options = options;
         this.stopStrings = stopStrings;
@@ -58,6 +64,27 @@ public final class PreparedRequest {
      */
     public long cacheBytes() {
         return cacheBytes;
+    }
+
+    /**
+     * @param other a model's decoder
+     * @return whether this is for that model
+     */
+    boolean preparedFor(Decoder other) {
+        return decoder == other;
+    }
+
+    /**
+     * To be called before its answer is made.
+     *
+     * @throws M3Exception if it was called before: the text of two answers would run together
+     */
+    void begin() {
+        if (!begun.compareAndSet(false, true)) {
+            throw new M3Exception(
+                    "request: its answer was begun before, and a prepared request is answered once;"
+                            + " prepare it anew");
+        }
     }
 
     Prompt prompt() {

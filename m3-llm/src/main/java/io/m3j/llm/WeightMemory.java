@@ -1,7 +1,7 @@
 package io.m3j.llm;
 
 import io.m3j.core.nn.StoredLevels;
-import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.LinearKernels;
 import io.m3j.core.torch.MatrixShape;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.ElementType;
@@ -140,7 +140,8 @@ final class WeightMemory {
         long weights = largest.stream().mapToLong(l -> l.outputs() * l.inputs()).sum();
         int fused = largest.size() > 1 ? 1 : 0;
         ElementType stored = stored(largest.get(0));
-        long rounding = !stored.isFloating() ? 0 : 10 * Math.min(weights, Kernels.ROUNDED_AT_ONCE);
+        long rounding =
+                !stored.isFloating() ? 0 : 10 * Math.min(weights, LinearKernels.ROUNDED_AT_ONCE);
         return switch (part.precision()) {
             case FLOAT32 -> weights * Float.BYTES * (fused + (stored == activations ? 0 : 1));
             case BFLOAT16 -> part.packing() ? weights * ElementType.BFLOAT16.bytes() * fused : 0;

@@ -7,6 +7,7 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.nn.StoredLevels;
 import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.LinearKernels;
 import io.m3j.core.torch.MatrixShape;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.QuantisedWeight;
@@ -135,7 +136,7 @@ final class WeightRounding implements AutoCloseable {
         StoredTensor stored = tensors.get(ours);
         try (NDManager scope = current.newSubManager()) {
             NDArray weight = kernels.load(scope, stored, FloatType.holding(stored.type()));
-            levels = kernels.quantise(current, weight, precision);
+            levels = new LinearKernels(kernels).quantise(current, weight, precision);
         }
         return stored(QuantisedWeight::levels, target);
     }

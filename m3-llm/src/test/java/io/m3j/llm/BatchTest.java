@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.core.golden.Golden;
 import io.m3j.llm.generate.FinishReason;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.vision.EncodedImage;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -241,6 +243,73 @@ class BatchTest {
                 .isInstanceOf(M3Exception.class)
                 .hasMessageContaining("request 1 of 2")
                 .hasMessageContaining("prompt id -7");
+    }
+
+    @Example
+    void aRequestOfAnotherModelIsRefused() {
+        GenerationOptions few = GenerationOptions.builder().maxNewTokens(2).build();
+        Request request = Request.ofIds(List.of(), new long[] {1, 2}, few);
+        try (M3Model other = M3Model.load(Golden.checkpoint("llava-m3"));
+                Batch batch = golden.model.newBatch(BatchOptions.defaults())) {
+            PreparedRequest foreign = other.prepare(request);
+            assertThatThrownBy(() -> batch.admits(foreign))
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining("prepared by another model");
+            assertThatThrownBy(() -> batch.join(foreign))
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining("prepared by another model");
+            assertThat(batch.size()).isZero();
+        }
+    }
+
+    @Example
+    void aPreparedRequestIsAnsweredOnce() {
+        PreparedRequest request = golden.model.prepare(golden.cases.get(0).request(3));
+        BatchOptions one = BatchOptions.builder().maxRunning(1).build();
+        try (Batch full = golden.model.newBatch(one);
+                Batch batch = golden.model.newBatch(one)) {
+            full.join(golden.model.prepare(golden.cases.get(0).request(3)));
+            assertThatThrownBy(() -> full.join(request)).hasMessageContaining("no room");
+            Batch.Member member = batch.join(request); // what found no room has not begun
+            while (batch.size() > 0) {
+                batch.step();
+            }
+            assertThatThrownBy(() -> batch.join(request))
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining("prepare it anew");
+            assertThat(batch.size()).isZero();
+            assertThat(batch.cacheBytes()).isZero();
+            assertThat(member.answer().ids()).isEqualTo(golden.cases.get(0).expected(3));
+        }
+    }
+
+    /** What was free when the batch began may be gone when a prompt is to be read. */
+    @Example
+    void aPromptWithoutMemoryForItsPassEndsAlone() {
+        long[] free = {64 * MEBIBYTE};
+        GoldenRequests.Case prompt = golden.cases.get(0);
+        int arrays = golden.model.managedArrays();
+        try (Batch batch =
+                golden.model
+                        .answering()
+                        .batch(BatchOptions.defaults(), () -> free[0], Optional.empty())) {
+            Batch.Member going = batch.join(golden.model.prepare(prompt.request(5)));
+            batch.step();
+            free[0] = 1000;
+            Batch.Member failing = batch.join(golden.model.prepare(prompt.request(5)));
+            while (batch.size() > 0) {
+                batch.step();
+            }
+            assertThat(going.answer().ids()).isEqualTo(prompt.expected(5));
+            assertThat(failing.failure())
+                    .hasValueSatisfying(
+                            e ->
+                                    assertThat(e)
+                                            .isInstanceOf(M3Exception.class)
+                                            .hasMessageContaining("memory: one pass over")
+                                            .hasMessageContaining("1 MiB are free"));
+        }
+        assertThat(golden.model.managedArrays()).isEqualTo(arrays);
     }
 
     @Example

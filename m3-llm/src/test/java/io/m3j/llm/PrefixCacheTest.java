@@ -1,7 +1,9 @@
 package io.m3j.llm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.Scale;
@@ -206,10 +208,46 @@ class PrefixCacheTest {
     }
 
     @Example
+    void aCopyThatFailsLeavesNothing() {
+        int arrays = parts.kernels.managedArrays();
+        try (PrefixCache kept = new PrefixCache(parts.decoder(), 16 * MEBIBYTE);
+                KvCache tooShort = parts.decoder().newCache(20)) {
+            int before = parts.kernels.managedArrays();
+            Prompt prompt = new Parts(0, 0, 9, 0, -1).prompt();
+            assertThatThrownBy(() -> kept.keep(prompt, tooShort, true))
+                    .isInstanceOf(EngineException.class);
+            assertThat(parts.kernels.managedArrays()).isEqualTo(before);
+            assertThat(kept.bytes()).isZero();
+        }
+        assertThat(parts.kernels.managedArrays()).isEqualTo(arrays);
+    }
+
+    @Example
     void nothingIsKeptWithoutRoom() {
         try (PrefixCache kept = new PrefixCache(parts.decoder(), 100)) {
             logits(new Parts(0, 0, 9, 0, -1).prompt(), kept);
             assertThat(kept.size()).isZero();
+        }
+    }
+
+    /** Where the model was loaded so, what one call has read the next one need not. */
+    @Example
+    void aListOfRequestsKeepsItsBeginningsForTheNextCall() {
+        GenerationOptions options =
+                GenerationOptions.builder().scale(Scale.of(9)).maxNewTokens(3).build();
+        try (GoldenRequests golden = new GoldenRequests(64 * MEBIBYTE)) {
+            golden.warmUp();
+            int arrays = golden.model.managedArrays();
+            int layers = golden.model.config().decoder().layers();
+            EncodedImage image = golden.image("land_640x480");
+            Request request = Request.of(image, "What is it?", options);
+            List<Answer> first = golden.model.generate(List.of(request, request));
+            int kept = golden.model.managedArrays() - arrays;
+            assertThat(kept).as("keys and values of text and picture").isEqualTo(2 * 2 * layers);
+            List<Answer> again = golden.model.generate(List.of(request));
+            assertThat(again.get(0).ids()).isEqualTo(first.get(0).ids());
+            golden.model.generate(image, "What is it?", options, piece -> {});
+            assertThat(golden.model.managedArrays() - arrays).isEqualTo(kept);
         }
     }
 

@@ -7,6 +7,7 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Linear;
+import io.m3j.core.torch.LinearKernels;
 import io.m3j.core.torch.MatrixShape;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.QuantisedWeight;
@@ -28,6 +29,7 @@ public final class Weights {
     private static final Logger LOGGER = LoggerFactory.getLogger(Weights.class);
 
     private final Kernels kernels;
+    private final LinearKernels linears;
     private final NDManager owner;
     private final Checkpoint checkpoint;
     private final Map<String, String> names;
@@ -56,6 +58,7 @@ public final class Weights {
             boolean mapped,
             Runnable onLoaded) {
         this.kernels = kernels;
+        this.linears = new LinearKernels(kernels);
         this.owner = owner;
         this.checkpoint = checkpoint;
         this.names = Map.copyOf(names);
@@ -199,7 +202,7 @@ public final class Weights {
         FloatType type = precision.activations();
         if (!packs() && tensors.size() == 1) {
             NDArray weight = matrix(owner, names.get(0), tensors.get(0), type);
-            return kernels.linear(owner, weight, bias, precision, false);
+            return linears.linear(owner, weight, bias, precision, false);
         }
         try (NDManager scope = owner.newSubManager()) {
             List<NDArray> parts = new ArrayList<>();
@@ -210,7 +213,7 @@ public final class Weights {
                     parts.size() == 1
                             ? parts.get(0)
                             : kernels.concatenate(packs() ? scope : owner, parts, 0);
-            return kernels.linear(owner, weight, bias, precision, packs());
+            return linears.linear(owner, weight, bias, precision, packs());
         }
     }
 
@@ -219,7 +222,7 @@ public final class Weights {
             return load(destination, tensor, type);
         }
         try (NDManager scope = owner.newSubManager()) {
-            return kernels.dequantise(destination, levels(scope, name, tensor), type);
+            return linears.dequantise(destination, levels(scope, name, tensor), type);
         }
     }
 
@@ -234,14 +237,14 @@ public final class Weights {
                                 ? rounded(scope, tensor)
                                 : levels(scope, names.get(i), tensor));
             }
-            return kernels.pack(owner, kernels.concatenate(scope, parts), bias);
+            return linears.pack(owner, linears.concatenate(scope, parts), bias);
         }
     }
 
     private QuantisedWeight rounded(NDManager destination, TensorInfo tensor) {
         try (NDManager scope = owner.newSubManager()) {
             NDArray weight = load(scope, tensor, FloatType.holding(tensor.type()));
-            return kernels.quantise(destination, weight, precision);
+            return linears.quantise(destination, weight, precision);
         }
     }
 
@@ -298,7 +301,7 @@ public final class Weights {
     }
 
     private boolean packs() {
-        return kernels.packs(precision, packing);
+        return linears.packs(precision, packing);
     }
 
     /**

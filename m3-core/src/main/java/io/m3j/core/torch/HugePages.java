@@ -9,67 +9,91 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Weights in pages of 2 MiB instead of 4 KiB. One step of decoding reads all weights, and with small
- * pages the processor spends a fifth of that time or more, most of all under a hypervisor, on finding
- * where they are.
+ * Weights in huge pages, of 2 MiB on x86, instead of small ones of 4 KiB. One step of decoding reads all
+ * weights, and with small pages the processor spends a fifth of that time or more, most of all under a
+ * hypervisor, on finding where they are.
  *
  * <p>libtorch asks for huge pages for its own arrays ({@code THP_MEM_ALLOC_ENABLE=1}), but not for those
  * that oneDNN packs, and memory that was used before keeps its small pages. So after loading, Linux is
  * asked to gather what lies in memory ({@code MADV_COLLAPSE}, kernel 6.1): nothing moves for the process,
- * no memory is added, and it takes some 0.2 s for each GiB. Does nothing on other systems, where the system
- * has huge pages switched off, or with {@code -Dm3j.hugePages=false}.
+ * no memory is added, and it takes some 0.2 s for each GiB. Native memory alone is gathered, that of
+ * other libraries of the process too; the Java heap is the JVM's, which has {@code
+ * -XX:+UseTransparentHugePages} for it. Does nothing on other systems, where the system has huge pages
+ * switched off, on a JVM that does not say where its heap is, or with {@code -Dm3j.hugePages=false}.
  */
 public final class HugePages {
 
     private static final Logger LOGGER = LoggerFactory.getLogger(HugePages.class);
     private static final String SWITCH = "m3j.hugePages";
 
-    private static final Path ENABLED = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
-    private static final Path MAPS = Path.of("/proc/self/maps");
-    private static final Path PAGES = Path.of("/proc/self/pagemap");
+    /** Bytes of copied weights from which on it pays to look after their pages. */
+    private static final long MUCH = 256L << 20;
 
-    /** Memory of the process alone that it may write, without a file behind it. */
-    private static final Pattern ANONYMOUS =
-            Pattern.compile("([0-9a-f]+)-([0-9a-f]+) rw.p \\S+ 00:00 0 *(?:\\[heap])?");
-
-    private static final int HUGE = 2 << 20;
-    private static final int SMALL = 4 << 10;
+    private static final String SETTINGS = "sys/kernel/mm/transparent_hugepage";
+    private static final String MAPS = "proc/self/maps";
+    private static final String PAGES = "proc/self/pagemap";
 
     /** Of each small page, the file has 8 bytes, the highest bit of which tells that it is there. */
     private static final int ENTRY = Long.BYTES;
 
-    private static final int HUGE_ENTRIES = HUGE / SMALL;
-
     // mman.h
     private static final int MADV_COLLAPSE = 25;
 
-    private HugePages() {}
+    /** Asks the system to gather a block. */
+    @FunctionalInterface
+    interface Request {
+        /**
+         * @param address of a block
+         * @param bytes of it
+         * @return whether it now lies in one page
+         */
+        boolean gather(long address, long bytes);
+    }
 
-    /** Gathers what this process holds in memory by now; what cannot be gathered stays as it is. */
-    public static void gather() {
-        if (!Boolean.parseBoolean(System.getProperty(SWITCH, "true")) || !grantsHugePages()) {
+    private final Path root;
+    private final int small;
+    private final Request request;
+
+    /**
+     * @param root directory that {@code proc} and {@code sys} lie in
+     * @param small bytes of a small page
+     * @param request of the system
+     */
+    HugePages(Path root, int small, Request request) {
+        this.root = root;
+        this.small = small;
+        this.request = request;
+    }
+
+    /**
+     * Gathers what this process holds in native memory by now; what cannot be gathered stays as it is.
+     *
+     * @param copied bytes of weights that lie in memory of the process: below 256 MiB nothing is done
+     */
+    public static void gather(long copied) {
+        boolean wanted = Boolean.parseBoolean(System.getProperty(SWITCH, "true"));
+        if (!wanted || copied < MUCH || !System.getProperty("os.name").startsWith("Linux")) {
             return;
         }
         long start = System.nanoTime();
         long gathered = 0;
-        try (FileChannel pages = FileChannel.open(PAGES)) {
-            Function advise = NativeLibrary.getInstance("c").getFunction("madvise");
-            List<String> maps = Files.readAllLines(MAPS);
-            for (String line : maps) {
-                Matcher area = ANONYMOUS.matcher(line);
-                if (area.matches()) {
-                    long from = Long.parseUnsignedLong(area.group(1), 16);
-                    long to = Long.parseUnsignedLong(area.group(2), 16);
-                    gathered += gather(advise, pages, from, to);
-                }
-            }
+        try {
+            NativeLibrary library = NativeLibrary.getInstance("c");
+            int small = library.getFunction("getpagesize").invokeInt(new Object[0]);
+            Function advise = library.getFunction("madvise");
+            Request collapse =
+                    (address, bytes) ->
+                            advise.invokeInt(
+                                            new Object[] {
+                                                new Pointer(address), bytes, MADV_COLLAPSE
+                                            })
+                                    == 0;
+            HugePages pages = new HugePages(Path.of("/"), small, collapse);
+            gathered = pages.gather(copied, MemoryMap.heapInfo());
         } catch (IOException | LinkageError e) {
             LOGGER.debug("weights stay in the pages that they are in", e);
         }
@@ -77,37 +101,50 @@ public final class HugePages {
         LOGGER.debug("{} MiB are in huge pages, {} ms", gathered >> 20, taken);
     }
 
-    private static boolean grantsHugePages() {
-        try {
-            return Files.isReadable(ENABLED) && !Files.readString(ENABLED).contains("[never]");
-        } catch (IOException e) {
-            return false;
+    /**
+     * @param copied bytes of weights
+     * @param heapInfo of {@link MemoryMap#heapInfo}
+     * @return bytes that lie in huge pages now
+     */
+    long gather(long copied, String heapInfo) throws IOException {
+        Path settings = root.resolve(SETTINGS);
+        Path enabled = settings.resolve("enabled");
+        if (copied < MUCH
+                || !Files.isReadable(enabled)
+                || Files.readString(enabled).contains("[never]")) {
+            return 0;
         }
-    }
-
-    /** The aligned blocks of an area whose small pages are all there: no memory is to be added. */
-    private static long gather(Function advise, FileChannel pages, long from, long to)
-            throws IOException {
-        long first = (from + HUGE - 1) / HUGE * HUGE;
-        long gathered = 0;
+        long huge = number(settings.resolve("hpage_pmd_size"));
         ByteBuffer entries =
-                ByteBuffer.allocate(HUGE_ENTRIES * ENTRY).order(ByteOrder.nativeOrder());
-        for (long block = first; block + HUGE <= to; block += HUGE) {
-            entries.clear();
-            while (entries.hasRemaining()
-                    && pages.read(entries, block / SMALL * ENTRY + entries.position()) > 0) {}
-            if (isWhole(entries.flip())
-                    && advise.invokeInt(
-                                    new Object[] {new Pointer(block), (long) HUGE, MADV_COLLAPSE})
-                            == 0) {
-                gathered += HUGE;
+                ByteBuffer.allocate(Math.toIntExact(huge / small * ENTRY))
+                        .order(ByteOrder.nativeOrder());
+        MemoryMap map = MemoryMap.of(Files.readAllLines(root.resolve(MAPS)), heapInfo);
+        long gathered = 0;
+        try (FileChannel pages = FileChannel.open(root.resolve(PAGES))) {
+            for (long block : map.blocks(huge)) {
+                if (isWhole(pages, block, entries) && request.gather(block, huge)) {
+                    gathered += huge;
+                }
             }
         }
         return gathered;
     }
 
-    private static boolean isWhole(ByteBuffer entries) {
-        boolean whole = entries.remaining() == HUGE_ENTRIES * ENTRY;
+    private static long number(Path file) throws IOException {
+        try {
+            return Long.parseLong(Files.readString(file).strip());
+        } catch (NumberFormatException e) {
+            throw new IOException(file + ": expected a number", e);
+        }
+    }
+
+    /** Whether all small pages of a block are there: no memory is to be added. */
+    private boolean isWhole(FileChannel pages, long block, ByteBuffer entries) throws IOException {
+        entries.clear();
+        long position = block / small * ENTRY;
+        while (entries.hasRemaining() && pages.read(entries, position + entries.position()) > 0) {}
+        boolean whole = !entries.hasRemaining();
+        entries.flip();
         while (whole && entries.hasRemaining()) {
             whole = entries.getLong() < 0; // the highest bit
         }

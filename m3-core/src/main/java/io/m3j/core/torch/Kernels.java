@@ -19,7 +19,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,15 +43,6 @@ public final class Kernels implements AutoCloseable {
     private static final String ONEDNN = "linear-onednn.torchscript";
     private static final String PLAIN = "linear-plain.torchscript";
 
-    /** Outputs that ATen packs together in int4, where {@code int4_unpacked} knows how. */
-    private static final int INT4_BLOCK = 64;
-
-    /** Rows that packed weights are laid out for: a prefill. Other counts work as well as they can. */
-    private static final int PACKED_FOR_ROWS = 640;
-
-    /** Weights that are rounded together: more of them would take more memory, not less time. */
-    public static final long ROUNDED_AT_ONCE = 1L << 24;
-
     private final TorchProgram program;
     private final Device device;
     private final boolean onednn;
@@ -65,12 +55,12 @@ public final class Kernels implements AutoCloseable {
         this.program = program;
         this.device = program.manager().getDevice();
         this.onednn = onednn;
-        this.int4Unpacks = onednn && int4Unpacks();
+        this.int4Unpacks = onednn && unpacksInt4();
         ByteBuffer zero = ByteBuffer.allocateDirect(1);
         this.anchor = toDevice(program.manager(), zero, typeNumber(ElementType.UINT8), 1);
     }
 
-    private boolean int4Unpacks() {
+    private boolean unpacksInt4() {
         try (NDManager scope = newManager()) {
             NDArray like = scope.create(0f);
             return program.call(scope, "int4_unpacks", like).getFloat() == 1;
@@ -202,158 +192,6 @@ public final class Kernels implements AutoCloseable {
         return new StoredTensor(info.name(), info.type(), info.shape(), bytes.toByteBuffer(true));
     }
 
-    /**
-     * Brings a weight into the form that a precision computes with on this device.
-     *
-     * @param owner owns the result
-     * @param weight [outputs, inputs] in float32 or bfloat16; kept by the forms that do not pack, so
-     *     it must live as long as {@code owner}
-     * @param bias [outputs] in the precision's type of activations, or empty
-     * @param precision what to compute in
-     * @param packing whether a bfloat16 weight is packed too
-     * @return the layer
-     */
-    public Linear linear(
-            NDManager owner, NDArray weight, NDArray bias, Precision precision, boolean packing) {
-        if (precision.quantises()) {
-            try (NDManager scope = owner.newSubManager()) {
-                return pack(owner, quantise(scope, weight, precision), bias);
-            }
-        }
-        NDArray none =
-                program.call(owner, "zeros", bias, FloatType.FLOAT32.number(), new long[] {0});
-        if (!packs(precision, packing)) {
-            Linear.Form form = onednn ? Linear.Form.BFLOAT16 : Linear.Form.PLAIN;
-            return new Linear(form, weight, bias, none, none);
-        }
-        NDArray packed = program.call(owner, "pack", weight, PACKED_FOR_ROWS);
-        return new Linear(Linear.Form.PACKED, packed, bias, none, none);
-    }
-
-    /**
-     * Rounds a weight to levels.
-     *
-     * @param owner owns the result
-     * @param weight [outputs, inputs] in float32 or bfloat16
-     * @param precision {@link Precision#INT8} or {@link Precision#INT4}, which must hold the weight
-     * @return the levels and their scales
-     */
-    public QuantisedWeight quantise(NDManager owner, NDArray weight, Precision precision) {
-        long rows = weight.getShape().get(0);
-        long together = Math.max(1, ROUNDED_AT_ONCE / weight.getShape().get(1));
-        if (rows <= together) {
-            return quantised(owner, weight, precision);
-        }
-        try (NDManager scope = owner.newSubManager()) {
-            List<QuantisedWeight> parts = new ArrayList<>();
-            for (long row = 0; row < rows; row += together) {
-                long[] start = {row};
-                long[] length = {Math.min(together, rows - row)};
-                parts.add(quantised(scope, rows(scope, weight, start, length), precision));
-            }
-            return concatenate(owner, parts);
-        }
-    }
-
-    private QuantisedWeight quantised(NDManager owner, NDArray weight, Precision precision) {
-        if (precision == Precision.INT8) {
-            NDArray scales = program.call(owner, "int8_scales", weight);
-            NDArray levels = program.call(owner, "int8_levels", weight, scales);
-            return new QuantisedWeight(precision, levels, List.of(scales));
-        }
-        NDArray both = program.call(owner, "int4_scales", weight);
-        NDArray steps = program.call(owner, "row", both, 0);
-        NDArray offsets = program.call(owner, "row", both, 1);
-        NDArray levels = program.call(owner, "int4_levels", weight, steps, offsets);
-        return new QuantisedWeight(precision, levels, List.of(steps, offsets));
-    }
-
-    /**
-     * @param owner owns the result
-     * @param parts weights of one precision and one number of inputs
-     * @return one weight whose rows are theirs behind one another
-     */
-    public QuantisedWeight concatenate(NDManager owner, List<QuantisedWeight> parts) {
-        QuantisedWeight first = parts.get(0);
-        if (parts.size() == 1) {
-            return first;
-        }
-        List<NDArray> scales = new ArrayList<>();
-        for (int i = 0; i < first.scales().size(); i++) {
-            int index = i;
-            scales.add(
-                    concatenate(owner, parts.stream().map(p -> p.scales().get(index)).toList(), 0));
-        }
-        List<NDArray> levels = parts.stream().map(QuantisedWeight::levels).toList();
-        return new QuantisedWeight(first.precision(), concatenate(owner, levels, 0), scales);
-    }
-
-    /**
-     * Brings levels into the form that their kernel computes with.
-     *
-     * @param owner owns the result
-     * @param weight [outputs, inputs]; not kept
-     * @param bias [outputs] in bfloat16, or empty
-     * @return the layer
-     */
-    public Linear pack(NDManager owner, QuantisedWeight weight, NDArray bias) {
-        NDArray levels = weight.levels();
-        if (weight.precision() == Precision.INT8) {
-            NDArray packed = program.call(owner, "pack_int8", levels, PACKED_FOR_ROWS);
-            NDArray scales = convert(owner, weight.scales().get(0), FloatType.FLOAT32);
-            int int32 = typeNumber(ElementType.INT32);
-            NDArray zeros =
-                    program.call(owner, "zeros", scales, int32, scales.getShape().getShape());
-            return new Linear(Linear.Form.INT8, packed, bias, scales, zeros);
-        }
-        NDArray packed = program.call(owner, "pack_int4", levels);
-        NDArray scales =
-                program.call(
-                        owner, "pack_int4_scales", weight.scales().get(0), weight.scales().get(1));
-        boolean unpacks = int4Unpacks && levels.getShape().get(0) % INT4_BLOCK == 0;
-        NDArray mark = zeros(owner, FloatType.FLOAT32, unpacks ? 1 : 0);
-        return new Linear(Linear.Form.INT4, packed, bias, scales, mark);
-    }
-
-    /**
-     * @param owner owns the result
-     * @param weight levels and scales
-     * @param type of the result
-     * @return the weight [outputs, inputs] that they stand for
-     */
-    public NDArray dequantise(NDManager owner, QuantisedWeight weight, FloatType type) {
-        List<NDArray> scales = weight.scales();
-        return weight.precision() == Precision.INT8
-                ? program.call(owner, "int8_weight", weight.levels(), scales.get(0), type.number())
-                : program.call(
-                        owner,
-                        "int4_weight",
-                        weight.levels(),
-                        scales.get(0),
-                        scales.get(1),
-                        type.number());
-    }
-
-    /**
-     * @param owner owns the result
-     * @param x [..., inputs] in the type of the precision's activations
-     * @param layer from {@link #linear}
-     * @return [..., outputs]
-     */
-    public NDArray apply(NDManager owner, NDArray x, Linear layer) {
-        List<NDArray> operands = Linear.operands(List.of(), List.of(layer));
-        return program.call(owner, "linear", x, operands, 0, layer.form().ordinal());
-    }
-
-    /**
-     * @param precision what to compute in
-     * @param packing whether a bfloat16 weight is packed too
-     * @return whether {@link #linear} makes a copy of the weight, rather than keep it where it lies
-     */
-    public boolean packs(Precision precision, boolean packing) {
-        return precision.quantises() || (onednn && (precision == Precision.FLOAT32 || packing));
-    }
-
     private NDArray reinterpret(NDManager owner, StoredTensor tensor, int typeNumber) {
         ByteBuffer bytes = tensor.data();
         if (!bytes.isDirect()) {
@@ -377,7 +215,7 @@ public final class Kernels implements AutoCloseable {
         return program.call(owner, "reinterpret", raw, typeNumber, shape);
     }
 
-    private static int typeNumber(ElementType type) {
+    static int typeNumber(ElementType type) {
         // c10/core/ScalarType.h
         return switch (type) {
             case UINT8 -> 0;
@@ -548,6 +386,20 @@ public final class Kernels implements AutoCloseable {
      */
     public NDArray poolSequential(NDManager owner, NDArray tokens, Ladder ladder, Scale scale) {
         return program.call(owner, "pool_sequential", tokens, ladder.require(scale).tokens());
+    }
+
+    /**
+     * @return whether linear layers are oneDNN's
+     */
+    boolean onednn() {
+        return onednn;
+    }
+
+    /**
+     * @return whether levels of 4 bits that ATen packed can be unpacked
+     */
+    boolean int4Unpacks() {
+        return int4Unpacks;
     }
 
     /**

@@ -141,13 +141,14 @@ public record Limits(Map<Precision, Double> gemmGflops, double sumGigabytes, dou
             Precision precision,
             boolean packing) {
         FloatType type = precision.activations();
+        LinearKernels linears = new LinearKernels(kernels);
         NDArray bias = kernels.zeros(scope, type, 0);
         NDArray x = random(kernels, scope, product.rows(), product.inputs(), type);
         try (NDManager loading = scope.newSubManager()) {
-            NDManager owner = kernels.packs(precision, packing) ? loading : scope;
+            NDManager owner = linears.packs(precision, packing) ? loading : scope;
             NDArray weight = random(kernels, owner, product.outputs(), product.inputs(), type);
-            Linear layer = kernels.linear(scope, weight, bias, precision, packing);
-            return new Way(product.operations(), here -> kernels.apply(here, x, layer));
+            Linear layer = linears.linear(scope, weight, bias, precision, packing);
+            return new Way(product.operations(), here -> linears.apply(here, x, layer));
         }
     }
 
@@ -165,12 +166,13 @@ public record Limits(Map<Precision, Double> gemmGflops, double sumGigabytes, dou
     /** The weights of a decoder in bfloat16, as each of its steps reads them. */
     private static Way rowProducts(Kernels kernels, NDManager scope) {
         FloatType type = FloatType.BFLOAT16;
+        LinearKernels linears = new LinearKernels(kernels);
         NDArray bias = kernels.zeros(scope, type, 0);
         NDArray x = random(kernels, scope, READ.rows(), READ.inputs(), type);
         List<Linear> layers = new ArrayList<>();
         for (int i = 0; i < READ_LAYERS; i++) {
             NDArray weight = random(kernels, scope, READ.outputs(), READ.inputs(), type);
-            layers.add(kernels.linear(scope, weight, bias, Precision.BFLOAT16, false));
+            layers.add(linears.linear(scope, weight, bias, Precision.BFLOAT16, false));
         }
         double bytes = (double) READ_LAYERS * READ.inputs() * READ.outputs() * type.bytes();
         return new Way(
@@ -178,7 +180,7 @@ public record Limits(Map<Precision, Double> gemmGflops, double sumGigabytes, dou
                 owner -> {
                     NDArray last = x;
                     for (Linear layer : layers) {
-                        last = kernels.apply(owner, x, layer);
+                        last = linears.apply(owner, x, layer);
                     }
                     return last;
                 });

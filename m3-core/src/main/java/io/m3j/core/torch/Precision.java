@@ -54,6 +54,16 @@ public enum Precision {
     }
 
     /**
+     * The precision of parts that always read many rows at once, and are small enough to be copied: tower
+     * and projector. int4 is slower and worse than int8 there.
+     *
+     * @return this one, or int8 for int4
+     */
+    public Precision ofManyRows() {
+        return this == INT4 ? INT8 : this;
+    }
+
+    /**
      * @return the type of activations, norms, embeddings and KV cache
      */
     public FloatType activations() {

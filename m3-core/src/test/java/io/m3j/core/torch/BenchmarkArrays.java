@@ -18,6 +18,7 @@ final class BenchmarkArrays implements AutoCloseable {
 
     private final Random random = new Random(1);
     private final Kernels kernels = Kernels.load(Device.cpu());
+    private final LinearKernels linears = new LinearKernels(kernels);
     private final NDManager manager = kernels.newManager();
     private final Precision precision;
     private final boolean packing;
@@ -35,9 +36,13 @@ final class BenchmarkArrays implements AutoCloseable {
         return kernels;
     }
 
+    LinearKernels linears() {
+        return linears;
+    }
+
     /** Whether layers of one input are joined. */
     boolean fuses() {
-        return kernels.packs(precision, packing);
+        return linears.packs(precision, packing);
     }
 
     NDArray random(long... shape) {
@@ -55,7 +60,7 @@ final class BenchmarkArrays implements AutoCloseable {
 
     Linear linear(long inputs, long outputs) {
         NDArray bias = kernels.zeros(manager, precision.activations(), 0);
-        return kernels.linear(manager, random(outputs, inputs), bias, precision, packing);
+        return linears.linear(manager, random(outputs, inputs), bias, precision, packing);
     }
 
     /** One layer where the precision joins them, else one for each. */

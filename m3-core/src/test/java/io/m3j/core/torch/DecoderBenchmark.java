@@ -4,28 +4,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /** The sublayers of TinyLlama-1.1B: a prefill of many rows, or one row behind 640. */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 2, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(1)
-public class DecoderBenchmark {
+public class DecoderBenchmark extends KernelBenchmark {
 
     private static final int WIDTH = 2048;
     private static final int INNER = 5632;
@@ -34,7 +18,6 @@ public class DecoderBenchmark {
     private static final int HEAD_SIZE = 64;
     private static final int VOCABULARY = 32000;
     private static final int BEFORE_ONE_ROW = 640;
-    private static final double EPSILON = 1e-5;
 
     /** All that there are. */
     @Param public Precision precision;
@@ -43,7 +26,6 @@ public class DecoderBenchmark {
     @Param({"1", "65", "640"})
     public int rows;
 
-    private BenchmarkArrays arrays;
     private DecoderKernels kernels;
     private Linear.Form form;
     private NDArray x;
@@ -59,7 +41,7 @@ public class DecoderBenchmark {
 
     @Setup
     public void open() {
-        arrays = new BenchmarkArrays(precision, false);
+        BenchmarkArrays arrays = open(precision, false);
         kernels = new DecoderKernels(arrays.kernels());
         start = rows == 1 ? BEFORE_ONE_ROW : 0;
         x = arrays.random(rows, WIDTH);
@@ -78,26 +60,21 @@ public class DecoderBenchmark {
 
     private List<NDArray> operands(Linear[] first, long inputs, long outputs) {
         List<Linear> layers = new ArrayList<>(List.of(first));
-        layers.add(arrays.linear(inputs, outputs));
+        layers.add(arrays().linear(inputs, outputs));
         return Linear.operands(List.of(norm), layers);
-    }
-
-    @TearDown
-    public void close() {
-        arrays.close();
     }
 
     @Benchmark
     public void attention() {
-        try (NDManager scope = arrays.scope()) {
-            arrays.kernels()
+        try (NDManager scope = arrays().scope()) {
+            arrays().kernels()
                     .call(
                             scope,
                             "decoder_attention",
                             x,
                             attention,
                             form.ordinal(),
-                            arrays.fuses(),
+                            arrays().fuses(),
                             turns,
                             turns,
                             List.of(keys),
@@ -112,22 +89,22 @@ public class DecoderBenchmark {
 
     @Benchmark
     public void mlp() {
-        try (NDManager scope = arrays.scope()) {
-            boolean fused = arrays.fuses();
-            arrays.kernels().call(scope, "decoder_mlp", x, mlp, form.ordinal(), fused, EPSILON);
+        try (NDManager scope = arrays().scope()) {
+            boolean fused = arrays().fuses();
+            arrays().kernels().call(scope, "decoder_mlp", x, mlp, form.ordinal(), fused, EPSILON);
         }
     }
 
     @Benchmark
     public void norm() {
-        try (NDManager scope = arrays.scope()) {
-            arrays.kernels().call(scope, "rms_norm", x, norm, EPSILON);
+        try (NDManager scope = arrays().scope()) {
+            arrays().kernels().call(scope, "rms_norm", x, norm, EPSILON);
         }
     }
 
     @Benchmark
     public void logitsOfTheLastRow() {
-        try (NDManager scope = arrays.scope()) {
+        try (NDManager scope = arrays().scope()) {
             kernels.logits(scope, last, head, form, EPSILON);
         }
     }

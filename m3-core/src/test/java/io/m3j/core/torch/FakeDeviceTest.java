@@ -161,6 +161,7 @@ class FakeDeviceTest {
         double eps = 1e-5;
         Map<String, Supplier<NDArray>> calls = new LinkedHashMap<>();
         Arrays a = new Arrays(kernels, owner, type);
+        LinearKernels linears = new LinearKernels(kernels);
         NDArray x = a.of(2, 4, 8);
         NDArray row = a.of(rows, 8);
         List<NDArray> clip = a.operands(List.of(a.of(8), a.of(8)), new long[][] {{24, 8}, {8, 8}});
@@ -177,8 +178,8 @@ class FakeDeviceTest {
         long[] start = {3};
         long[] length = {rows};
         NDArray weight = a.of(32, 64);
-        QuantisedWeight int8 = kernels.quantise(owner, weight, Precision.INT8);
-        QuantisedWeight int4 = kernels.quantise(owner, weight, Precision.INT4);
+        QuantisedWeight int8 = linears.quantise(owner, weight, Precision.INT8);
+        QuantisedWeight int4 = linears.quantise(owner, weight, Precision.INT4);
         NDArray steps = int4.scales().get(0);
         NDArray offsets = int4.scales().get(1);
         NDArray both = kernels.call(owner, "pack_int4_scales", steps, offsets);
@@ -289,8 +290,8 @@ class FakeDeviceTest {
         a.put(calls, "clip_mlp", x, clipMlp, 0, "quick_gelu", eps);
         a.put(calls, "project", x, a.operands(List.of(), new long[][] {{6, 8}, {6, 6}}), 0, "gelu");
         for (Precision precision : Precision.values()) {
-            Linear layer = kernels.linear(owner, weight, a.of(32), precision, true);
-            calls.put("linear " + precision, () -> kernels.apply(owner, a.of(3, 64), layer));
+            Linear layer = linears.linear(owner, weight, a.of(32), precision, true);
+            calls.put("linear " + precision, () -> linears.apply(owner, a.of(3, 64), layer));
         }
         calls.put("linear", calls.get("linear FLOAT32"));
         return calls;

@@ -2,28 +2,12 @@ package io.m3j.core.torch;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /** One linear layer of TinyLlama-1.1B by precision and rows: one of decoding, many of a prefill. */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 2, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(1)
-public class LinearBenchmark {
+public class LinearBenchmark extends KernelBenchmark {
 
     /** The layers by their inputs and outputs. */
     public enum Layer {
@@ -61,26 +45,20 @@ public class LinearBenchmark {
     @Param({"1", "65", "640"})
     public int rows;
 
-    private BenchmarkArrays arrays;
     private Linear linear;
     private NDArray x;
 
     @Setup
     public void open() {
-        arrays = new BenchmarkArrays(precision, packing);
+        BenchmarkArrays arrays = open(precision, packing);
         linear = arrays.linear(layer.inputs, layer.outputs);
         x = arrays.random(rows, layer.inputs);
     }
 
-    @TearDown
-    public void close() {
-        arrays.close();
-    }
-
     @Benchmark
     public void apply() {
-        try (NDManager scope = arrays.scope()) {
-            arrays.kernels().apply(scope, x, linear);
+        try (NDManager scope = arrays().scope()) {
+            arrays().linears().apply(scope, x, linear);
         }
     }
 }

@@ -24,10 +24,12 @@ class LinearFormsTest {
     private static final long[] INPUTS = {1, 31, 32, 33, 64, 96, 160, 257};
 
     private static Kernels kernels;
+    private static LinearKernels linears;
 
     @BeforeAll
     static void load() {
         kernels = Kernels.load(Device.cpu());
+        linears = new LinearKernels(kernels);
     }
 
     @AfterAll
@@ -72,9 +74,9 @@ class LinearFormsTest {
             NDArray w =
                     kernels.convert(scope, scope.create(weight, new Shape(outputs, inputs)), type);
             NDArray b = kernels.convert(scope, scope.create(bias), type);
-            Linear layer = kernels.linear(scope, w, b, precision, true);
+            Linear layer = linears.linear(scope, w, b, precision, true);
             NDArray input = kernels.convert(scope, scope.create(x, new Shape(rows, inputs)), type);
-            found = kernels.toFloat32(scope, kernels.apply(scope, input, layer)).toFloatArray();
+            found = kernels.toFloat32(scope, linears.apply(scope, input, layer)).toFloatArray();
         }
         double error = 0;
         double size = 0;
@@ -109,7 +111,7 @@ class LinearFormsTest {
         try (NDManager scope = kernels.newManager()) {
             NDArray weight = scope.create(normal(128 * 96), new Shape(128, 96));
             NDArray bias = kernels.zeros(scope, FloatType.BFLOAT16, 0);
-            Linear layer = kernels.linear(scope, weight, bias, Precision.INT4, true);
+            Linear layer = linears.linear(scope, weight, bias, Precision.INT4, true);
             NDArray many = scope.create(normal(150 * 96), new Shape(150, 96));
             NDArray few = many.get("0:8");
             float[] together = int4(scope, layer, many);
@@ -126,7 +128,7 @@ class LinearFormsTest {
 
     private static float[] int4(NDManager scope, Linear layer, NDArray rows) {
         NDArray x = kernels.convert(scope, rows, FloatType.BFLOAT16);
-        return kernels.toFloat32(scope, kernels.apply(scope, x, layer)).toFloatArray();
+        return kernels.toFloat32(scope, linears.apply(scope, x, layer)).toFloatArray();
     }
 
     /** A row of zeros has no greatest number to scale by. */
@@ -135,9 +137,9 @@ class LinearFormsTest {
         try (NDManager scope = kernels.newManager()) {
             NDArray weight = scope.create(normal(16 * 64), new Shape(16, 64));
             NDArray bias = kernels.zeros(scope, FloatType.BFLOAT16, 0);
-            Linear layer = kernels.linear(scope, weight, bias, Precision.INT8, true);
+            Linear layer = linears.linear(scope, weight, bias, Precision.INT8, true);
             NDArray x = kernels.zeros(scope, FloatType.BFLOAT16, 2, 64);
-            NDArray y = kernels.toFloat32(scope, kernels.apply(scope, x, layer));
+            NDArray y = kernels.toFloat32(scope, linears.apply(scope, x, layer));
             for (float number : y.toFloatArray()) {
                 assertThat(number).isZero();
             }
@@ -162,8 +164,8 @@ class LinearFormsTest {
         try (NDManager scope = kernels.newManager()) {
             NDArray weight = scope.ones(new Shape(outputs, inputs));
             NDArray bias = kernels.zeros(scope, FloatType.BFLOAT16, 0);
-            Linear layer = kernels.linear(scope, weight, bias, Precision.INT4, true);
-            kernels.apply(scope, kernels.zeros(scope, FloatType.BFLOAT16, 1, inputs), layer);
+            Linear layer = linears.linear(scope, weight, bias, Precision.INT4, true);
+            linears.apply(scope, kernels.zeros(scope, FloatType.BFLOAT16, 1, inputs), layer);
             return true;
         } catch (ai.djl.engine.EngineException e) {
             return false;
@@ -176,8 +178,8 @@ class LinearFormsTest {
             float[] numbers = normal(16 * 64);
             NDArray weight = scope.create(numbers, new Shape(16, 64));
             for (Precision precision : new Precision[] {Precision.INT8, Precision.INT4}) {
-                QuantisedWeight levels = kernels.quantise(scope, weight, precision);
-                float[] back = kernels.dequantise(scope, levels, FloatType.FLOAT32).toFloatArray();
+                QuantisedWeight levels = linears.quantise(scope, weight, precision);
+                float[] back = linears.dequantise(scope, levels, FloatType.FLOAT32).toFloatArray();
                 // 127 steps from 0 to the greatest of a row; 15 from the least to the greatest.
                 double step = precision == Precision.INT8 ? 4.0 / 127 : 7.0 / 15;
                 for (int i = 0; i < back.length; i++) {

@@ -3,41 +3,23 @@ package io.m3j.core.torch;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /** The sublayers of CLIP ViT-L/14-336 over one tile, and LLaVA-1.5-7B's projector behind it. */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 2, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(1)
-public class VisionBenchmark {
+public class VisionBenchmark extends KernelBenchmark {
 
     private static final int WIDTH = 1024;
     private static final int INNER = 4096;
     private static final int HEADS = 16;
     private static final int PATCHES = 576;
     private static final int DECODER_WIDTH = 4096;
-    private static final double EPSILON = 1e-5;
 
     /** Those that a tower can have. */
     @Param({"FLOAT32", "BFLOAT16", "INT8"})
     public Precision precision;
 
-    private BenchmarkArrays arrays;
     private VisionKernels kernels;
     private Linear.Form form;
     private NDArray x;
@@ -48,7 +30,7 @@ public class VisionBenchmark {
 
     @Setup
     public void open() {
-        arrays = new BenchmarkArrays(precision, true);
+        BenchmarkArrays arrays = open(precision, true);
         kernels = new VisionKernels(arrays.kernels());
         x = arrays.random(1, 1 + PATCHES, WIDTH);
         patches = arrays.random(1, PATCHES, WIDTH);
@@ -67,28 +49,23 @@ public class VisionBenchmark {
                                 arrays.linear(DECODER_WIDTH, DECODER_WIDTH)));
     }
 
-    @TearDown
-    public void close() {
-        arrays.close();
-    }
-
     @Benchmark
     public void attention() {
-        try (NDManager scope = arrays.scope()) {
+        try (NDManager scope = arrays().scope()) {
             kernels.clipAttention(scope, x, attention, form, HEADS, EPSILON);
         }
     }
 
     @Benchmark
     public void mlp() {
-        try (NDManager scope = arrays.scope()) {
+        try (NDManager scope = arrays().scope()) {
             kernels.clipMlp(scope, x, mlp, form, Activation.QUICK_GELU, EPSILON);
         }
     }
 
     @Benchmark
     public void project() {
-        try (NDManager scope = arrays.scope()) {
+        try (NDManager scope = arrays().scope()) {
             kernels.project(scope, patches, projector, form, Activation.GELU);
         }
     }

@@ -54,9 +54,8 @@ public final class ContinuousBatcher implements AutoCloseable {
     private static final AtomicInteger COUNT = new AtomicInteger();
 
     private final M3Model model;
-    private final BatcherOptions options;
     private final RequestQueue queue;
-    private final Batch batch; // the worker's, until it has ended
+    private final Batch batch; // its members are the worker's, until it has ended
     private final ExecutorService delivery;
     private final Thread worker;
     private final Thread encoder;
@@ -66,12 +65,12 @@ public final class ContinuousBatcher implements AutoCloseable {
      *
      * @param model that answers; must stay open until this is closed
      * @param options the limits
+     * @throws M3Exception if the memory that is free has no room for such a batch
      */
     public ContinuousBatcher(M3Model model, BatcherOptions options) {
         this.model = required(model, "model");
-        this.options = required(options, "options");
-        this.queue = new RequestQueue(options);
-        this.batch = model.newBatch(options.batch());
+        this.batch = model.newBatch(required(options, "options").batch());
+        this.queue = new RequestQueue(options, batch.cacheLimit());
         String name = "m3-batcher-" + COUNT.incrementAndGet();
         this.delivery = Executors.newCachedThreadPool(daemons(name + "-delivery"));
         this.worker = daemons(name).newThread(() -> untilClosed(this::answer));
@@ -151,7 +150,7 @@ public final class ContinuousBatcher implements AutoCloseable {
 
     private PreparedRequest prepared(Request request) {
         PreparedRequest prepared = model.prepare(request);
-        options.batch().requireRoom(prepared);
+        batch.requireRoom(prepared);
         return prepared;
     }
 

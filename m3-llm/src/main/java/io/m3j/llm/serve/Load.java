@@ -8,7 +8,7 @@ package io.m3j.llm.serve;
  * @param running answers in the making
  * @param maxRunning answers at once
  * @param cacheBytes what their KV caches take
- * @param cacheCapacity what they may take
+ * @param cacheCapacity what they may take; the greatest number where they have no limit
  * @param prefixBytes what kept beginnings of prompts take
  */
 public record Load(
@@ -34,8 +34,7 @@ public record Load(
                 + maxRunning
                 + " run with "
                 + (cacheBytes >> 20)
-                + " of "
-                + (cacheCapacity >> 20)
+                + (cacheCapacity == Long.MAX_VALUE ? "" : " of " + (cacheCapacity >> 20))
                 + " MiB of KV cache";
     }
 }

@@ -1,7 +1,6 @@
 package io.m3j.llm.serve;
 
 import io.m3j.core.M3Exception;
-import io.m3j.llm.BatchOptions;
 import io.m3j.llm.PreparedRequest;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -20,6 +19,7 @@ import java.util.function.Predicate;
 final class RequestQueue {
 
     private final BatcherOptions options;
+    private final long cacheCapacity;
     private final Deque<Ticket> atTheDoor = new ArrayDeque<>(); // callers that wait for a place
     private final Deque<Ticket> waiting = new ArrayDeque<>();
     private final Set<Ticket> open = new LinkedHashSet<>(); // until their futures are done
@@ -28,8 +28,9 @@ final class RequestQueue {
     private long cacheBytes;
     private long prefixBytes;
 
-    RequestQueue(BatcherOptions options) {
+    RequestQueue(BatcherOptions options, long cacheCapacity) {
         this.options = options;
+        this.cacheCapacity = cacheCapacity;
     }
 
     synchronized void requireOpen() {
@@ -183,14 +184,13 @@ final class RequestQueue {
     }
 
     synchronized Load load() {
-        BatchOptions batch = options.batch();
         return new Load(
                 waiting.size(),
                 options.queueCapacity(),
                 running,
-                batch.maxRunning(),
+                options.batch().maxRunning(),
                 cacheBytes,
-                batch.cacheBytes(),
+                cacheCapacity,
                 prefixBytes);
     }
 
