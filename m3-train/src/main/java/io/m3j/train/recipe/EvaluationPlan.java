@@ -19,6 +19,9 @@ public record EvaluationPlan(
         int examples,
         Optional<EarlyStopping> earlyStopping) {
 
+    /** The metric of early stopping that is the weighted loss; with a scale behind it, that scale's. */
+    public static final String LOSS = "loss";
+
     /**
      * Ends a run when a metric has not become lower for a while; the model is then the best one.
      *

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.ConfigJson;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.FloatType;
 import io.m3j.train.AdamW;
 import io.m3j.train.LoraOptions;
 import io.m3j.train.Part;
@@ -42,6 +43,7 @@ import java.util.Set;
  * @param evaluation when and on what the loss is measured
  * @param checkpoints when the state is written
  * @param faults what becomes of examples and steps that cannot be used
+ * @param saved type of the numbers in the trained checkpoint
  * @param seed of everything random
  * @param json the recipe as it was read, for the record of the run
  */
@@ -63,6 +65,7 @@ public record Recipe(
         Optional<EvaluationPlan> evaluation,
         CheckpointPlan checkpoints,
         FaultPlan faults,
+        FloatType saved,
         long seed,
         ObjectNode json) {
 
@@ -82,6 +85,12 @@ public record Recipe(
         rates.forEach((part, rate) -> Range.notNegative("learning_rate of " + part, rate));
         if (!(clipNorm > 0)) {
             throw new M3Exception("clip_norm: expected a number above 0, found " + clipNorm);
+        }
+        if (model.seed().isPresent() && (!frozen.isEmpty() || lora.isPresent())) {
+            throw new M3Exception(
+                    "freeze: expected nothing frozen and no lora, since the model starts at random,"
+                            + " found "
+                            + (lora.isPresent() ? "lora" : frozen));
         }
         if (frozen.containsAll(EnumSet.allOf(Part.class)) && lora.isEmpty()) {
             throw new M3Exception("freeze: expected a part that learns, found all frozen");
@@ -121,8 +130,8 @@ public record Recipe(
     }
 
     private static void checkMetric(String metric, LossRecipe loss) {
-        List<String> known = new ArrayList<>(List.of("loss"));
-        loss.scales().forEach(scale -> known.add("loss." + scale));
+        List<String> known = new ArrayList<>(List.of(EvaluationPlan.LOSS));
+        loss.scales().forEach(scale -> known.add(EvaluationPlan.LOSS + "." + scale));
         boolean any = loss.scales().isEmpty() && metric.matches("loss\\.\\d{1,6}");
         if (!any && !known.contains(metric)) {
             throw new M3Exception(

@@ -57,6 +57,7 @@ final class RecipeReader {
                 "freeze",
                 "lora",
                 "precision",
+                "save_precision",
                 "activation_checkpointing",
                 "curriculum",
                 "evaluation",
@@ -101,6 +102,7 @@ final class RecipeReader {
                                 evaluation(),
                                 checkpoints(),
                                 faults(),
+                                word(root, "save_precision", precision(), FloatType.values()),
                                 whole(root, "seed", 0),
                                 (ObjectNode) root.node()));
     }
@@ -319,7 +321,7 @@ final class RecipeReader {
                 json.checked(
                         () ->
                                 new EvaluationPlan.EarlyStopping(
-                                        json.text("metric").orElse("loss"),
+                                        json.text("metric").orElse(EvaluationPlan.LOSS),
                                         json.integer("patience"))));
     }
 

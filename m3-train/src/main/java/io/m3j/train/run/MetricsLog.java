@@ -3,11 +3,15 @@ package io.m3j.train.run;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
+import io.m3j.train.Part;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalDouble;
 
 /**
  * One JSON object a line, appended as the run goes. A checkpoint keeps the file's length at its moment;
@@ -53,7 +57,50 @@ final class MetricsLog implements AutoCloseable {
         }
     }
 
-    void add(ObjectNode line) {
+    /**
+     * @param state behind the step
+     * @param tally of its batches
+     * @param norm of the gradient before clipping; empty if the weights were left alone
+     * @param rates of the parts
+     * @param seconds that the step took
+     * @param elapsed seconds of the run
+     */
+    void step(
+            RunState state,
+            StepTally tally,
+            OptionalDouble norm,
+            Map<Part, Double> rates,
+            double seconds,
+            double elapsed) {
+        ObjectNode line = JSON.createObjectNode().put("step", state.step());
+        if (norm.isPresent()) {
+            losses(line, tally).put("gradient_norm", norm.getAsDouble());
+        } else {
+            line.put("skipped", true);
+        }
+        ObjectNode byPart = line.putObject("learning_rate");
+        rates.forEach((part, rate) -> byPart.put(part.name().toLowerCase(Locale.ROOT), rate));
+        line.put("examples", state.examples()).put("tokens", state.tokens());
+        line.put("skipped_examples", state.skippedExamples());
+        line.put("skipped_steps", state.skippedSteps());
+        line.put("tokens_per_second", tally.positions() / seconds).put("seconds", elapsed);
+        add(line);
+    }
+
+    void evaluation(RunState state, StepTally tally) {
+        ObjectNode line = JSON.createObjectNode().put("step", state.step());
+        losses(line.putObject("evaluation"), tally).put("examples", tally.examples());
+        add(line);
+    }
+
+    private static ObjectNode losses(ObjectNode json, StepTally tally) {
+        json.put("loss", tally.loss());
+        ObjectNode byScale = json.putObject("loss_by_scale");
+        tally.lossByScale().forEach((scale, loss) -> byScale.put(scale.toString(), loss));
+        return json;
+    }
+
+    private void add(ObjectNode line) {
         try {
             byte[] json = JSON.writeValueAsBytes(line);
             ByteBuffer bytes = ByteBuffer.allocate(json.length + 1).put(json).put((byte) '\n');

@@ -44,6 +44,55 @@ record RunState(
         return new RunState(0, 0, 0, 0, 0, 0, 0, 0, Double.POSITIVE_INFINITY, -1, 0);
     }
 
+    /** The state behind one more step. */
+    RunState after(boolean updated, long moreExamples, long moreTokens, Faults faults) {
+        return new RunState(
+                step + 1,
+                updates + (updated ? 1 : 0),
+                examples + moreExamples,
+                tokens + moreTokens,
+                faults.skippedExamples(),
+                faults.skippedSteps(),
+                seconds,
+                metricsBytes,
+                best,
+                bestStep,
+                waited);
+    }
+
+    /** The state behind an evaluation. */
+    RunState evaluated(double value) {
+        boolean better = value < best;
+        return new RunState(
+                step,
+                updates,
+                examples,
+                tokens,
+                skippedExamples,
+                skippedSteps,
+                seconds,
+                metricsBytes,
+                better ? value : best,
+                better ? step : bestStep,
+                better ? 0 : waited + 1);
+    }
+
+    /** The state as a checkpoint has it. */
+    RunState at(double totalSeconds, long bytes) {
+        return new RunState(
+                step,
+                updates,
+                examples,
+                tokens,
+                skippedExamples,
+                skippedSteps,
+                totalSeconds,
+                bytes,
+                best,
+                bestStep,
+                waited);
+    }
+
     void write(Path directory) throws IOException {
         ObjectNode json = JSON.createObjectNode();
         json.put("step", step).put("updates", updates).put("examples", examples);
