@@ -10,6 +10,7 @@ import io.m3j.core.Scale;
 import io.m3j.core.torch.FloatType;
 import io.m3j.core.weights.ElementType;
 import io.m3j.train.AdamW;
+import io.m3j.train.Lora;
 import io.m3j.train.LossOptions;
 import io.m3j.train.NonFiniteLossException;
 import io.m3j.train.Part;
@@ -55,6 +56,7 @@ public final class M3Trainer implements AutoCloseable {
     private final RunDirectory directory;
     private final CheckpointStore checkpoints;
     private final TrainableModel model;
+    private final Optional<Lora> lora;
     private final AdamW optimizer;
     private final RunTensors tensors;
     private final TrainingStep step;
@@ -99,6 +101,7 @@ public final class M3Trainer implements AutoCloseable {
             }
             model = model(recipe, device);
             closing.push(model::close);
+            lora = recipe.lora().map(options -> Lora.attach(model, options, recipe.seed()));
             optimizer = new AdamW(model, recipe.optimizer());
             closing.push(optimizer::close);
             tensors = new RunTensors(model, optimizer);
@@ -399,6 +402,7 @@ public final class M3Trainer implements AutoCloseable {
         }
         ElementType type =
                 recipe.saved() == FloatType.BFLOAT16 ? ElementType.BFLOAT16 : ElementType.FLOAT32;
+        lora.ifPresent(adapters -> RunDirectory.publish(directory.adapter(), adapters::save));
         RunDirectory.publish(place, files -> model.save(files, type));
     }
 

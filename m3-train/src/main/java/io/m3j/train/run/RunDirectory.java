@@ -147,6 +147,7 @@ final class RunDirectory implements AutoCloseable {
         return directory.resolve("model");
     }
 
+    /** Where the adapters are, if there are any, once the run has ended. */
     Path adapter() {
         return directory.resolve("adapter");
     }
