@@ -16,11 +16,4 @@ public record Batching(int size, int accumulation, boolean groupByLength, int lo
         Range.atLeast(1, "accumulation", accumulation);
         Range.atLeast(1, "loaders", loaders);
     }
-
-    /**
-     * @return examples of one step
-     */
-    public int examplesPerStep() {
-        return Math.multiplyExact(size, accumulation);
-    }
 }

@@ -108,7 +108,7 @@ final class RecipeReader {
     }
 
     private ModelSource model() {
-        ConfigJson model = section("model").only("from", "random", "seed");
+        ConfigJson model = section("model").only("from", "random", "seed", "template");
         if (model.has("from") == model.has("random")) {
             throw new M3Exception(
                     model.where()
@@ -119,9 +119,10 @@ final class RecipeReader {
         if (model.has("from") && model.has("seed")) {
             throw model.wrong("seed", "nothing, since no weight of a checkpoint is random");
         }
-        return model.has("from")
-                ? new ModelSource(path(model, "from"), Optional.empty())
-                : new ModelSource(path(model, "random"), Optional.of(whole(model, "seed", 0)));
+        boolean random = model.has("random");
+        Path directory = path(model, random ? "random" : "from");
+        Optional<Long> seed = random ? Optional.of(whole(model, "seed", 0)) : Optional.empty();
+        return model.checked(() -> new ModelSource(directory, seed, model.text("template")));
     }
 
     private List<DataSource> sources(ConfigJson json) {

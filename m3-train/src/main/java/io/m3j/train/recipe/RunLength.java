@@ -29,7 +29,7 @@ public record RunLength(long steps, double epochs) {
      * @param stepsPerEpoch steps of one pass through the data
      * @return steps of the run, 1 or more
      */
-    public long steps(long stepsPerEpoch) {
+    public long steps(double stepsPerEpoch) {
         return steps > 0 ? steps : Math.max(1, Math.round(epochs * stepsPerEpoch));
     }
 }

@@ -2,7 +2,9 @@ package io.m3j.train.run;
 
 import io.m3j.core.Scale;
 import io.m3j.train.LossOptions;
+import io.m3j.train.TrainingBatch;
 import io.m3j.train.TrainingStep;
+import io.m3j.train.data.BatchLoader;
 import io.m3j.train.recipe.EvaluationPlan;
 import io.m3j.train.run.Preparation.Prepared;
 import java.util.stream.IntStream;
@@ -43,18 +45,15 @@ final class Evaluation {
     StepTally run(Faults faults) {
         StepTally tally = new StepTally();
         long batches = (examples + (long) batch - 1) / batch;
-        try (BatchFeed feed = new BatchFeed(preparation, this::indices, 0, batches, loaders)) {
-            while (feed.hasNext()) {
-                Prepared prepared = feed.next();
-                faults.validation(prepared.faults());
-                prepared.batch()
-                        .ifPresent(
-                                one ->
-                                        tally.add(
-                                                step.evaluate(one, loss),
-                                                1,
-                                                one.examples().size(),
-                                                one.labelled()));
+        try (BatchLoader<Prepared> loader =
+                Preparation.loader(preparation, this::indices, 0, batches, loaders)) {
+            while (loader.hasNext()) {
+                BatchLoader.Batch<Prepared> next = loader.next();
+                faults.validation(next.skipped());
+                if (!next.examples().isEmpty()) {
+                    TrainingBatch one = Preparation.batch(next.examples());
+                    tally.add(step.evaluate(one, loss), 1, one.examples().size(), one.labelled());
+                }
             }
         }
         return tally;

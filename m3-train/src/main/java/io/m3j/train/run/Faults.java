@@ -1,6 +1,7 @@
 package io.m3j.train.run;
 
 import io.m3j.core.M3Exception;
+import io.m3j.train.data.BadExample;
 import io.m3j.train.recipe.FaultPlan;
 import java.util.List;
 
@@ -20,16 +21,18 @@ final class Faults {
     }
 
     /** Takes note of examples that cannot be used for training. */
-    void examples(List<String> faults) {
-        for (String fault : faults) {
-            stopOrSay(plan.badExample(), fault, "bad_example");
+    void examples(List<BadExample> faults) {
+        for (BadExample fault : faults) {
+            stopOrSay(plan.badExample(), fault.getMessage(), "bad_example");
             requireFew(++examples, "examples");
         }
     }
 
     /** Those of an evaluation are the same ones each time, and are not counted. */
-    void validation(List<String> faults) {
-        faults.forEach(fault -> stopOrSay(plan.badExample(), "validation " + fault, "bad_example"));
+    void validation(List<BadExample> faults) {
+        for (BadExample fault : faults) {
+            stopOrSay(plan.badExample(), "validation: " + fault.getMessage(), "bad_example");
+        }
     }
 
     /** Takes note of a step whose loss or gradient is no number. */

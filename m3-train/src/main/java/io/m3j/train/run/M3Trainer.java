@@ -18,6 +18,9 @@ import io.m3j.train.StepResult;
 import io.m3j.train.TrainableModel;
 import io.m3j.train.TrainingBatch;
 import io.m3j.train.TrainingStep;
+import io.m3j.train.data.BadExample;
+import io.m3j.train.data.BatchLoader;
+import io.m3j.train.data.ExampleOrder;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.train.recipe.EvaluationPlan;
 import io.m3j.train.recipe.EvaluationPlan.EarlyStopping;
@@ -36,6 +39,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.SplittableRandom;
 
 /**
  * Trains a model as a recipe says, in a directory from which the run goes on after any stop with the same
@@ -61,7 +65,7 @@ public final class M3Trainer implements AutoCloseable {
     private final RunTensors tensors;
     private final TrainingStep step;
     private final List<Scale> scales;
-    private final BatchOrder order;
+    private final ExampleOrder order;
     private final long total;
     private final Preparation preparation;
     private final Optional<Evaluation> evaluation;
@@ -109,13 +113,9 @@ public final class M3Trainer implements AutoCloseable {
             step = new TrainingStep(model, recipe.step());
             scales = recipe.loss().scales(model.ladder());
             recipe.curriculum().forEach(stage -> stage.scales().forEach(model.ladder()::require));
-            order =
-                    new BatchOrder(
-                            data.examples().size(),
-                            data.examples()::length,
-                            recipe.batching(),
-                            recipe.seed());
-            total = recipe.length().steps(order.stepsPerEpoch());
+            order = order(data.examples());
+            int accumulation = recipe.batching().accumulation();
+            total = recipe.length().steps((double) order.batchesPerEpoch() / accumulation);
             preparation = preparation(data.examples());
             evaluation = recipe.evaluation().map(plan -> evaluation(plan, data));
             faults = new Faults(recipe.faults(), listener, state);
@@ -168,6 +168,13 @@ public final class M3Trainer implements AutoCloseable {
                         () -> TrainableModel.open(source.directory(), device, recipe.learning()));
     }
 
+    private ExampleOrder order(ExampleSource source) {
+        int size = recipe.batching().size();
+        return recipe.batching().groupByLength()
+                ? ExampleOrder.grouped(source, size, recipe.seed())
+                : ExampleOrder.shuffled(source.size(), size, recipe.seed());
+    }
+
     private Preparation preparation(ExampleSource source) {
         Scale finest = scales.get(scales.size() - 1);
         return new Preparation(source, model.imageProcessor(), finest, recipe.step().longest());
@@ -210,8 +217,8 @@ public final class M3Trainer implements AutoCloseable {
      */
     public RunReport run() {
         int accumulation = recipe.batching().accumulation();
-        try (BatchFeed feed =
-                new BatchFeed(
+        try (BatchLoader<Prepared> feed =
+                Preparation.loader(
                         preparation,
                         order::batch,
                         state.step() * accumulation,
@@ -243,7 +250,7 @@ public final class M3Trainer implements AutoCloseable {
         return recipe.evaluation().flatMap(EvaluationPlan::earlyStopping);
     }
 
-    private void takeStep(BatchFeed feed) {
+    private void takeStep(BatchLoader<Prepared> feed) {
         long started = System.nanoTime();
         StepTally tally = new StepTally();
         OptionalDouble norm = OptionalDouble.empty();
@@ -290,7 +297,7 @@ public final class M3Trainer implements AutoCloseable {
     }
 
     /** Gathers the gradients of a step's batches; returns what is wrong with a loss, if something is. */
-    private Optional<String> accumulate(BatchFeed feed, StepTally tally) {
+    private Optional<String> accumulate(BatchLoader<Prepared> feed, StepTally tally) {
         int accumulation = recipe.batching().accumulation();
         double share = 1.0 / accumulation;
         List<Scale> now = recipe.scalesAt(state.step(), total, scales);
@@ -298,13 +305,13 @@ public final class M3Trainer implements AutoCloseable {
         model.zeroGradients();
         Optional<String> failure = Optional.empty();
         for (int i = 0; i < accumulation; i++) {
-            Prepared prepared = feed.next();
-            countFaults(prepared.faults());
-            if (failure.isPresent() || prepared.batch().isEmpty()) {
+            BatchLoader.Batch<Prepared> next = feed.next();
+            countFaults(next.skipped());
+            if (failure.isPresent() || next.examples().isEmpty()) {
                 continue; // the order of batches goes on all the same
             }
-            TrainingBatch batch = prepared.batch().get();
-            long seed = BatchOrder.mixed(~recipe.seed(), state.step() * accumulation + i);
+            TrainingBatch batch = Preparation.batch(next.examples());
+            long seed = new SplittableRandom(recipe.seed() + next.step()).nextLong();
             try {
                 StepResult result = step.accumulate(batch, loss, share, seed);
                 tally.add(result, share, batch.examples().size(), 1);
@@ -316,7 +323,7 @@ public final class M3Trainer implements AutoCloseable {
     }
 
     /** What was learnt so far is kept before an example ends the run. */
-    private void countFaults(List<String> found) {
+    private void countFaults(List<BadExample> found) {
         try {
             faults.examples(found);
         } catch (M3Exception e) {

@@ -1,27 +1,30 @@
 package io.m3j.train.run;
 
-import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.llm.M3Tokenizer;
 import io.m3j.train.TrainingBatch;
+import io.m3j.train.data.BadExample;
+import io.m3j.train.data.BadExample.Reason;
+import io.m3j.train.data.BatchLoader;
 import io.m3j.train.data.Example;
 import io.m3j.train.data.ExampleSource;
+import io.m3j.train.data.OnBadExample;
 import io.m3j.vision.ImageProcessor;
-import io.m3j.vision.M3Image;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
+import java.util.function.LongFunction;
 
-/** From numbers of examples to a batch; what cannot be used is named, and left out. */
+/** From the number of an example to what the step takes of it. */
 final class Preparation {
 
+    private static final int BATCHES_AHEAD = 2;
+
     /**
-     * Examples that were asked for.
+     * An example that can be learnt from.
      *
-     * @param batch of those that can be used; empty if none can
-     * @param faults what is wrong with the others
+     * @param example as its source gave it
+     * @param pixels of its pictures in order
      */
-    record Prepared(Optional<TrainingBatch> batch, List<String> faults) {}
+    record Prepared(Example example, List<float[]> pixels) {}
 
     private final ExampleSource source;
     private final ImageProcessor processor;
@@ -41,34 +44,55 @@ final class Preparation {
         this.longest = longest;
     }
 
-    Prepared prepare(int[] indices) {
-        List<Example> examples = new ArrayList<>();
-        List<float[]> pixels = new ArrayList<>();
-        List<String> faults = new ArrayList<>();
-        for (int index : indices) {
-            try {
-                Example example = source.get(index);
-                requireLabels(example);
-                List<float[]> own = new ArrayList<>();
-                for (M3Image image : example.images()) {
-                    own.add(processor.pixels(image));
-                }
-                examples.add(example);
-                pixels.addAll(own);
-            } catch (M3Exception e) {
-                faults.add("example " + index + ": " + e.getMessage());
-            }
-        }
-        return new Prepared(
-                examples.isEmpty()
-                        ? Optional.empty()
-                        : Optional.of(new TrainingBatch(examples, pixels)),
-                faults);
+    /**
+     * @param index of an example
+     * @throws BadExample if it cannot be learnt from; the message names it
+     */
+    Prepared prepare(int index) {
+        Example example = source.get(index);
+        requireLabels(example);
+        return new Prepared(example, example.images().stream().map(processor::pixels).toList());
+    }
+
+    /**
+     * @param prepared one or more
+     * @return them as one batch
+     */
+    static TrainingBatch batch(List<Prepared> prepared) {
+        return new TrainingBatch(
+                prepared.stream().map(Prepared::example).toList(),
+                prepared.stream().flatMap(one -> one.pixels().stream()).toList());
+    }
+
+    /**
+     * Prepares batches ahead.
+     *
+     * @param preparation of their examples
+     * @param indices of a batch by its number
+     * @param first number
+     * @param end number behind the last
+     * @param threads that prepare
+     */
+    static BatchLoader<Prepared> loader(
+            Preparation preparation,
+            LongFunction<int[]> indices,
+            long first,
+            long end,
+            int threads) {
+        // Whether one that is skipped ends the run is for the faults to say, in its place in the
+        // order.
+        return new BatchLoader<>(
+                indices,
+                first,
+                end,
+                preparation::prepare,
+                new BatchLoader.Options(threads, BATCHES_AHEAD * threads, OnBadExample.SKIP));
     }
 
     private void requireLabels(Example example) {
         if (example.labelled() == 0) {
-            throw new M3Exception(
+            throw new BadExample(
+                    Reason.NO_LABELS,
                     example.id()
                             + ": no id is labelled, so there is nothing to learn; do tokenizer and"
                             + " prompt template belong together?");
@@ -80,7 +104,8 @@ final class Preparation {
             }
             place += example.ids()[i] == M3Tokenizer.IMAGE_ID ? finest.tokens() : 1;
         }
-        throw new M3Exception(
+        throw new BadExample(
+                Reason.NO_LABELS,
                 example.id()
                         + ": no id is labelled within the first "
                         + longest

@@ -1,7 +1,8 @@
 package io.m3j.train.run;
 
-import io.m3j.core.M3Exception;
 import io.m3j.llm.M3Tokenizer;
+import io.m3j.train.data.BadExample;
+import io.m3j.train.data.BadExample.Reason;
 import io.m3j.train.data.Example;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.vision.M3Image;
@@ -29,7 +30,7 @@ record MiniSource(int size, Set<Integer> broken, Set<Integer> masked) implements
     @Override
     public Example get(int index) {
         if (broken.contains(index)) {
-            throw new M3Exception("picture " + index + ".png is missing");
+            throw new BadExample(Reason.MISSING_IMAGE, "picture " + index + ".png is missing");
         }
         Random random = new Random(index);
         long[] ids = new long[6 + index % 5];
