@@ -95,7 +95,8 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private M3Exception noDirectory() {
-        return new M3Exception(recipe + ": run is missing, expected a directory; or give --run DIR");
+        return new M3Exception(
+                recipe + ": run is missing, expected a directory; or give --run DIR");
     }
 
     /** A signal lets the step end, and the JVM wait for its checkpoint. */
