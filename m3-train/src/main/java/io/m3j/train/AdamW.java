@@ -149,9 +149,7 @@ public final class AdamW implements AutoCloseable {
         if (gradient.isPresent() || !moments.containsKey(name)) {
             return gradient;
         }
-        NDArray zero = parameter.zerosLike();
-        zero.attach(scope);
-        return Optional.of(zero);
+        return Optional.of(kernels.zeros(scope, parameter.getShape()));
     }
 
     private Group group(String name) {
