@@ -71,6 +71,7 @@ public final class M3 implements Runnable {
                         new DetokenizeCommand(terminal),
                         new InfoCommand(terminal),
                         new BenchCommand(terminal),
+                        new TrainCommand(terminal),
                         new QuantizeCommand(terminal),
                         new EvalCommand(terminal),
                         new MakeRandomCommand(terminal))

@@ -31,6 +31,13 @@ final class Progress implements AutoCloseable {
         }
     }
 
+    void show(int done, int total, String beside) {
+        if (bar != null) {
+            bar.setExtraMessage(beside);
+        }
+        show(done, total);
+    }
+
     @Override
     public void close() {
         if (bar != null) {

@@ -1,5 +1,6 @@
 package io.m3j.examples;
 
+import io.m3j.core.NearestWord;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -24,9 +25,9 @@ final class Suggestions {
         String word = e.getUnmatched().get(0);
         List<String> commands =
                 visible(e.getCommandLine())
-                        .filter(name -> edits(word, name) <= MOST_EDITS)
+                        .filter(name -> NearestWord.edits(word, name) <= MOST_EDITS)
                         .toList();
-        ToIntFunction<String> distance = name -> edits(word, name);
+        ToIntFunction<String> distance = name -> NearestWord.edits(word, name);
         return (commands.isEmpty() ? e.getSuggestions() : commands)
                 .stream().sorted(Comparator.comparingInt(distance)).limit(MOST).toList();
     }
@@ -35,23 +36,5 @@ final class Suggestions {
         return command.getSubcommands().entrySet().stream()
                 .filter(entry -> !entry.getValue().getCommandSpec().usageMessage().hidden())
                 .map(Map.Entry::getKey);
-    }
-
-    /** Levenshtein's distance: letters put in, left out or replaced. */
-    private static int edits(String a, String b) {
-        int[] before = new int[b.length() + 1];
-        for (int j = 0; j <= b.length(); j++) {
-            before[j] = j;
-        }
-        for (int i = 1; i <= a.length(); i++) {
-            int[] row = new int[b.length() + 1];
-            row[0] = i;
-            for (int j = 1; j <= b.length(); j++) {
-                int replaced = before[j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                row[j] = Math.min(replaced, 1 + Math.min(before[j], row[j - 1]));
-            }
-            before = row;
-        }
-        return before[b.length()];
     }
 }

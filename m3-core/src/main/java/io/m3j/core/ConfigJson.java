@@ -47,11 +47,7 @@ public final class ConfigJson {
                         file + ": " + Files.size(file) + " bytes are too many for a configuration");
             }
             JsonNode node = MAPPER.readTree(Files.readAllBytes(file));
-            if (!node.isObject()) {
-                throw new M3Exception(
-                        file + ": expected a JSON object, found " + node.getNodeType());
-            }
-            return new ConfigJson(file.toString(), node);
+            return of(file.toString(), node);
         } catch (JsonProcessingException e) {
             throw new M3Exception(file + ": not valid JSON: " + e.getOriginalMessage(), e);
         } catch (IOException e) {
@@ -68,6 +64,19 @@ public final class ConfigJson {
         return Files.notExists(file)
                 ? new ConfigJson(file.toString(), MAPPER.createObjectNode())
                 : read(file);
+    }
+
+    /**
+     * @param where names the object in messages
+     * @param node a JSON object
+     * @return the object
+     * @throws M3Exception if it is none
+     */
+    public static ConfigJson of(String where, JsonNode node) {
+        if (!node.isObject()) {
+            throw new M3Exception(where + ": expected a JSON object, found " + node.getNodeType());
+        }
+        return new ConfigJson(where, node);
     }
 
     /**
@@ -225,6 +234,59 @@ public final class ConfigJson {
             values.add(each.doubleValue());
         }
         return values;
+    }
+
+    /**
+     * @param key a key whose value is a list of objects
+     * @return them, none if absent
+     */
+    public List<ConfigJson> objects(String key) {
+        List<ConfigJson> objects = new ArrayList<>();
+        if (has(key)) {
+            if (!node.get(key).isArray()) {
+                throw wrong(key, "a list of objects");
+            }
+            for (JsonNode each : node.get(key)) {
+                if (!each.isObject()) {
+                    throw wrong(key, "a list of objects");
+                }
+                objects.add(new ConfigJson(where + ", " + key + " " + (objects.size() + 1), each));
+            }
+        }
+        return objects;
+    }
+
+    /**
+     * Refuses what is not known, such as a key that was mistyped and would be passed over.
+     *
+     * @param known all keys that this object may have
+     * @return this object
+     * @throws M3Exception if it has another; the message says which was probably meant
+     */
+    public ConfigJson only(String... known) {
+        for (String key : (Iterable<String>) node::fieldNames) {
+            if (!List.of(known).contains(key)) {
+                String meant =
+                        NearestWord.to(key, List.of(known))
+                                .map(word -> "; did you mean " + word + "?")
+                                .orElse("");
+                throw new M3Exception(
+                        where
+                                + ": expected only the keys "
+                                + String.join(", ", known)
+                                + ", found "
+                                + key
+                                + meant);
+            }
+        }
+        return this;
+    }
+
+    /**
+     * @return the object itself
+     */
+    public JsonNode node() {
+        return node;
     }
 
     /**

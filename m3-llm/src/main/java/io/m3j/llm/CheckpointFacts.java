@@ -29,7 +29,7 @@ public record CheckpointFacts(
      * @param template as {@link M3Tokenizer#chatTemplate}
      * @return these facts with that chat template
      */
-    CheckpointFacts withChatTemplate(Optional<String> template) {
+    public CheckpointFacts withChatTemplate(Optional<String> template) {
         return new CheckpointFacts(modelType, architectures, textModelType, template, names);
     }
 }

@@ -7,6 +7,8 @@ import io.m3j.core.weights.StoredTensor;
 import io.m3j.core.weights.TensorInfo;
 import io.m3j.vision.ClipVisionConfig;
 import io.m3j.vision.ImageProcessor;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -19,6 +21,8 @@ import java.util.Optional;
  * to be used before.
  */
 public final class ModelFiles implements AutoCloseable {
+
+    private static final String CONFIG = "config.json";
 
     private final M3Config config;
     private final VisionTowerLocator locator;
@@ -118,6 +122,21 @@ public final class ModelFiles implements AutoCloseable {
                         : Layout.ORIGINAL.theirs(ours);
         return theirs.orElseThrow(
                 () -> new M3Exception(config.directory() + ": no name for tensor " + ours));
+    }
+
+    /**
+     * Copies what describes the model beside its weights: config.json, with the sizes of a tower that lies
+     * elsewhere, the tokenizer's files, how pictures are prepared.
+     *
+     * @param directory that exists and has none of these files
+     * @throws IOException if one of them cannot be read or written
+     */
+    public void copyDescription(Path directory) throws IOException {
+        Path source = config.directory();
+        QuantisedCheckpoint.copyFiles(source, locator, directory);
+        Files.writeString(
+                directory.resolve(CONFIG),
+                QuantisedCheckpoint.configWithTower(source, config, locator).toPrettyString());
     }
 
     @Override

@@ -131,7 +131,8 @@ public final class QuantisedCheckpoint {
         }
     }
 
-    private static void copyFiles(Path source, VisionTowerLocator locator, Path staging)
+    /** What describes a model beside its weights and config.json, with the preprocessor of its tower. */
+    static void copyFiles(Path source, VisionTowerLocator locator, Path staging)
             throws IOException {
         Predicate<Path> copied =
                 file -> {
@@ -160,6 +161,16 @@ public final class QuantisedCheckpoint {
             Precision precision,
             Path staging)
             throws IOException {
+        ObjectNode json = configWithTower(source, config, locator);
+        new Quantization(precision).write(json);
+        write(
+                staging.resolve(CONFIG),
+                JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(json));
+    }
+
+    /** The config.json of a model whose tower is written inside. */
+    static ObjectNode configWithTower(Path source, M3Config config, VisionTowerLocator locator)
+            throws IOException {
         ObjectNode json = (ObjectNode) JSON.readTree(source.resolve(CONFIG).toFile());
         Optional<Path> tower = locator.directory().map(d -> d.resolve(CONFIG));
         if (tower.isPresent() && (locator.isChosen() || config.vision().isEmpty())) {
@@ -168,10 +179,7 @@ public final class QuantisedCheckpoint {
                     "vision_config",
                     theirs.path("vision_config").isObject() ? theirs.get("vision_config") : theirs);
         }
-        new Quantization(precision).write(json);
-        write(
-                staging.resolve(CONFIG),
-                JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(json));
+        return json;
     }
 
     private static void write(Path file, byte[] content) throws IOException {

@@ -13,6 +13,7 @@ import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.TrainingKernels;
 import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.SafetensorsWriter;
+import io.m3j.core.weights.StoredTensor;
 import io.m3j.core.weights.TensorInfo;
 import io.m3j.llm.M3Config;
 import io.m3j.llm.ModelFiles;
@@ -22,14 +23,12 @@ import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 
 /**
  * A model whose parameters can learn: float32 arrays under our names, read from a checkpoint of any
@@ -47,6 +46,7 @@ public final class TrainableModel implements AutoCloseable {
     private final NDManager manager;
     private final NDArray nothing;
     private final Map<String, NDArray> parameters = new LinkedHashMap<>();
+    private final Map<String, Adapter> adapters = new LinkedHashMap<>();
     private final Set<Part> learning;
 
     private TrainableModel(ModelFiles files, Device device, Set<Part> learning) {
@@ -91,6 +91,15 @@ public final class TrainableModel implements AutoCloseable {
                 Set.of(Part.values()),
                 (model, name, shape) -> start.values(name, shape));
     }
+
+    /**
+     * What learns instead of a weight.
+     *
+     * @param down our name of the first matrix
+     * @param up our name of the second
+     * @param factor of their product
+     */
+    record Adapter(String down, String up, double factor) {}
 
     private interface Source {
         FloatBuffer values(TrainableModel model, String name, Shape shape);
@@ -137,8 +146,16 @@ public final class TrainableModel implements AutoCloseable {
                             + " of "
                             + info.shape());
         }
+        return numbers(files.get(name));
+    }
+
+    /**
+     * @param tensor of a floating-point type
+     * @return its numbers in float32
+     */
+    FloatBuffer numbers(StoredTensor tensor) {
         try (NDManager scope = conversions.newManager()) {
-            NDArray array = conversions.load(scope, files.get(name), FloatType.FLOAT32);
+            NDArray array = conversions.load(scope, tensor, FloatType.FLOAT32);
             return FloatBuffer.wrap(conversions.toFloat32(scope, array).toFloatArray());
         }
     }
@@ -225,7 +242,57 @@ public final class TrainableModel implements AutoCloseable {
      * @return what the model computes with
      */
     NDArray effective(NDManager owner, String name) {
-        return parameter(name);
+        Adapter adapter = adapters.get(name);
+        return adapter == null
+                ? parameter(name)
+                : kernels.adapted(
+                        owner,
+                        parameter(name),
+                        parameter(adapter.down()),
+                        parameter(adapter.up()),
+                        adapter.factor());
+    }
+
+    /**
+     * Lets an adapter learn instead of a weight: the model computes with weight + factor · up · down.
+     *
+     * @param weight our name of it, [out, in]
+     * @param adapter names of its two matrices, which become parameters
+     * @param down numbers of the first [r, in]
+     * @param up numbers of the second [out, r]
+     */
+    void adapt(String weight, Adapter adapter, FloatBuffer down, FloatBuffer up) {
+        Shape shape = parameter(weight).getShape();
+        long rank = down.remaining() / shape.get(1);
+        Shape downShape = new Shape(rank, shape.get(1));
+        Shape upShape = new Shape(shape.get(0), rank);
+        parameters.put(adapter.down(), kernels.parameter(manager, down, downShape, true));
+        parameters.put(adapter.up(), kernels.parameter(manager, up, upShape, true));
+        adapters.put(weight, adapter);
+    }
+
+    /**
+     * @param weight our name of an adapted weight
+     * @return what stood in for it; the weight is used as it is from now on, and the adapter's matrices
+     *     stay parameters
+     */
+    Adapter detach(String weight) {
+        return adapters.remove(weight);
+    }
+
+    /**
+     * @param weight our name of a weight whose adapter was detached
+     * @param adapter what stands in for it again
+     */
+    void reattach(String weight, Adapter adapter) {
+        adapters.put(weight, adapter);
+    }
+
+    /**
+     * @param name our name of a parameter that learns no more
+     */
+    void freeze(String name) {
+        parameter(name).setRequiresGradient(false);
     }
 
     /**
@@ -254,22 +321,17 @@ public final class TrainableModel implements AutoCloseable {
     }
 
     /**
-     * Writes the model as a checkpoint beside which all files of the one it came from lie, at once or
+     * Writes the model, adapters merged, as a checkpoint beside which all files of the one it came from lie, at once or
      * not at all. Tensors that took no part are written as they were.
      *
-     * @param directory made if it does not exist; must hold no weights
+     * @param directory made if it does not exist; must hold no weights, and nothing that describes a model
      * @param type of the numbers, float32 or bfloat16
      * @throws M3Exception if it cannot be written
      */
     public void save(Path directory, ElementType type) {
         try {
             Files.createDirectories(directory);
-            try (Stream<Path> all = Files.list(config().directory())) {
-                for (Path file : all.filter(TrainableModel::describes).toList()) {
-                    Path copy = directory.resolve(file.getFileName());
-                    Files.copy(file, copy, StandardCopyOption.REPLACE_EXISTING);
-                }
-            }
+            files.copyDescription(directory);
         } catch (IOException e) {
             throw new M3Exception(directory + ": cannot be written (" + e + ")", e);
         }
@@ -278,12 +340,17 @@ public final class TrainableModel implements AutoCloseable {
         try (NDManager scope = conversions.newManager()) {
             parameters.forEach(
                     (name, array) -> {
+                        if (Lora.isAdapter(name)) {
+                            return; // written as a part of the weight that it adapts
+                        }
                         TensorInfo info = new TensorInfo(theirs(name), type, array.getShape());
                         writer.add(
                                 info,
                                 () ->
                                         conversions.store(
-                                                conversions.convert(scope, array, wanted), info));
+                                                conversions.convert(
+                                                        scope, effective(scope, name), wanted),
+                                                info));
                     });
             List<String> rest =
                     files.names().stream().filter(name -> !parameters.containsKey(name)).toList();
@@ -292,14 +359,6 @@ public final class TrainableModel implements AutoCloseable {
             }
             writer.writeDirectory(directory, LARGEST_SHARD);
         }
-    }
-
-    /** Neither weights nor a card of what the weights were. */
-    private static boolean describes(Path file) {
-        String name = file.getFileName().toString();
-        return Files.isRegularFile(file)
-                && (name.endsWith(".json") || name.endsWith(".model") || name.endsWith(".jinja"))
-                && !name.endsWith(".index.json");
     }
 
     @Override

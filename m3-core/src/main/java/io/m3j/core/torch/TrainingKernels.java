@@ -202,7 +202,17 @@ public final class TrainingKernels implements AutoCloseable {
      */
     public void assign(NDArray into, FloatBuffer source) {
         try (NDManager scope = newManager()) {
-            program.call(scope, "assign", into, scope.create(source, into.getShape()));
+            assign(into, scope.create(source, into.getShape()));
+        }
+    }
+
+    /**
+     * @param into numbers to replace, in place
+     * @param source of its shape
+     */
+    public void assign(NDArray into, NDArray source) {
+        try (NDManager scope = newManager()) {
+            program.call(scope, "assign", into, source);
         }
     }
 

@@ -1,0 +1,72 @@
+package io.m3j.train;
+
+import static io.m3j.core.Arguments.required;
+
+import io.m3j.core.M3Exception;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+
+/**
+ * Low-rank adapters (Hu et al., arXiv 2106.09685) as Hugging Face PEFT counts them.
+ *
+ * <p>Targets are names of linear layers as the checkpoint has them, without {@code .weight}, such as
+ * {@code model.layers.0.self_attn.q_proj}. As in PEFT, a text is a regular expression of whole names, and
+ * a list holds names or their last parts.
+ *
+ * @param targets of the adapters: one expression, or names
+ * @param expression whether targets is a regular expression
+ * @param rank of the adapters, r
+ * @param alpha the adapters' products are multiplied by alpha / rank
+ */
+public record LoraOptions(List<String> targets, boolean expression, int rank, double alpha) {
+
+    /** The linear layers of the decoder in the original layout; neither head nor tower. */
+    public static final String DECODER_LAYERS =
+            "model\\.layers\\.\\d+\\.(self_attn\\.[qkvo]_proj|mlp\\.(gate|up|down)_proj)";
+
+    /** Checks the numbers and the expression. */
+    public LoraOptions {
+        targets = List.copyOf(required(targets, "targets"));
+        if (targets.isEmpty() || expression && targets.size() > 1) {
+            throw new M3Exception("targets: expected an expression or a list of names");
+        }
+        if (rank < 1) {
+            throw new M3Exception("r: expected an integer of 1 or more, found " + rank);
+        }
+        if (!(alpha > 0) || Double.isInfinite(alpha)) {
+            throw new M3Exception("alpha: expected a number above 0, found " + alpha);
+        }
+        if (expression) {
+            try {
+                Pattern.compile(targets.get(0));
+            } catch (PatternSyntaxException e) {
+                throw new M3Exception(
+                        "targets: expected a regular expression, found "
+                                + targets.get(0)
+                                + " ("
+                                + e.getDescription()
+                                + ")",
+                        e);
+            }
+        }
+    }
+
+    /**
+     * @return what an adapter's product is multiplied by
+     */
+    public double factor() {
+        return alpha / rank;
+    }
+
+    /**
+     * @param module name of a linear layer in the checkpoint
+     * @return whether it is to be adapted
+     */
+    public boolean matches(String module) {
+        if (expression) {
+            return Pattern.matches(targets.get(0), module);
+        }
+        return targets.stream().anyMatch(t -> module.equals(t) || module.endsWith("." + t));
+    }
+}

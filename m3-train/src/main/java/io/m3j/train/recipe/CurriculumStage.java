@@ -1,0 +1,42 @@
+package io.m3j.train.recipe;
+
+import static io.m3j.core.Arguments.required;
+
+import io.m3j.core.M3Exception;
+import io.m3j.core.Scale;
+import java.util.List;
+
+/**
+ * One stage of a curriculum that begins with coarse scales.
+ *
+ * @param untilStep the stage ends before this step; 0 if a fraction says it
+ * @param untilFraction of the run's steps; 0 if a step says it
+ * @param scales that are trained
+ */
+public record CurriculumStage(long untilStep, double untilFraction, List<Scale> scales) {
+
+    /** Checks that one end is given, and one scale or more. */
+    public CurriculumStage {
+        scales = required(scales, "scales").stream().distinct().sorted().toList();
+        if (scales.isEmpty()) {
+            throw new M3Exception("scales: expected one or more, found none");
+        }
+        if ((untilStep == 0) == (untilFraction == 0)) {
+            throw new M3Exception(
+                    "until_step: expected until_step or until_fraction, found "
+                            + (untilStep == 0 ? "neither" : "both"));
+        }
+        Range.atLeast(0, "until_step", untilStep);
+        if (!(untilFraction >= 0 && untilFraction <= 1)) {
+            throw new M3Exception("until_fraction: expected above 0 to 1, found " + untilFraction);
+        }
+    }
+
+    /**
+     * @param total steps of the run
+     * @return the first step behind this stage
+     */
+    public long end(long total) {
+        return untilStep > 0 ? untilStep : Math.round(untilFraction * total);
+    }
+}

@@ -1,0 +1,38 @@
+package io.m3j.train.recipe;
+
+import static io.m3j.core.Arguments.required;
+
+import java.nio.file.Path;
+
+/** Where examples come from. */
+public sealed interface DataSource {
+
+    /**
+     * Conversations as LLaVA's training files hold them.
+     *
+     * @param annotations a JSON list, or JSON lines
+     * @param images directory that the pictures' names are relative to
+     */
+    record Llava(Path annotations, Path images) implements DataSource {
+        /** Checks that both are there. */
+        public Llava {
+            required(annotations, "annotations");
+            required(images, "images");
+        }
+    }
+
+    /**
+     * The generated benchmark, drawn when it is asked for.
+     *
+     * @param seed of the first scene
+     * @param count of scenes
+     * @param questionsPerScene how many of each scene's questions
+     */
+    record Scenes(long seed, int count, int questionsPerScene) implements DataSource {
+        /** Checks the counts. */
+        public Scenes {
+            Range.atLeast(1, "count", count);
+            Range.atLeast(1, "questions_per_scene", questionsPerScene);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+package io.m3j.train.run;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.M3Exception;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import java.util.zip.CRC32C;
+
+/**
+ * The checkpoints of a run: directories {@code step-0000000100}, each complete or not there.
+ *
+ * <p>A checkpoint is written beside its place, every file forced to the disk; then its manifest, which
+ * lists size and CRC-32C of every file; then the directory gets its name. One whose manifest is missing
+ * or does not agree with its files, such as after a fault of the disk, is passed over, and said so.
+ */
+final class CheckpointStore {
+
+    static final String MANIFEST = "manifest.json";
+
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Pattern NAME = Pattern.compile("step-(\\d{10,18})");
+    private static final int PIECE_BYTES = 1 << 20;
+
+    private final Path directory;
+
+    /** Writes the files of a checkpoint. */
+    interface Content {
+        void writeTo(Path directory) throws IOException;
+    }
+
+    /** A checkpoint on the disk. */
+    record Stored(long step, Path directory) {}
+
+    /**
+     * @param directory of all checkpoints; made if it does not exist, cleared of what was not finished
+     */
+    CheckpointStore(Path directory) {
+        this.directory = directory;
+        try {
+            Files.createDirectories(directory);
+            for (Path path : list(directory)) {
+                if (path.getFileName().toString().startsWith(DurableFiles.UNFINISHED)) {
+                    DurableFiles.deleteTree(path);
+                }
+            }
+        } catch (IOException e) {
+            throw failed(directory, e);
+        }
+    }
+
+    /** Writes a checkpoint; one of the same step, which must have been passed over, is replaced. */
+    Stored write(long step, Content content) {
+        String name = name(step);
+        Path place = directory.resolve(name);
+        Path beside = directory.resolve(DurableFiles.UNFINISHED + name);
+        try {
+            DurableFiles.deleteTree(beside);
+            Files.createDirectories(beside);
+            content.writeTo(beside);
+            ObjectNode files = JSON.createObjectNode();
+            for (Path file : list(beside)) {
+                DurableFiles.force(file);
+                files.putObject(file.getFileName().toString())
+                        .put("bytes", Files.size(file))
+                        .put("crc32c", checksum(file));
+            }
+            ObjectNode manifest = JSON.createObjectNode().put("step", step);
+            manifest.set("files", files);
+            DurableFiles.replace(beside.resolve(MANIFEST), pretty(manifest));
+            discard(place);
+            Files.move(beside, place, StandardCopyOption.ATOMIC_MOVE);
+            DurableFiles.forceDirectory(directory);
+            return new Stored(step, place);
+        } catch (IOException e) {
+            throw failed(place, e);
+        }
+    }
+
+    /**
+     * Finds the newest checkpoint that is what its manifest says.
+     *
+     * @param said takes a sentence on each one that was passed over
+     */
+    Optional<Stored> newest(Consumer<String> said) {
+        for (Stored stored : all()) {
+            Optional<String> fault = fault(stored);
+            if (fault.isEmpty()) {
+                return Optional.of(stored);
+            }
+            said.accept(stored.directory() + " is passed over: " + fault.get());
+        }
+        return Optional.empty();
+    }
+
+    /** Keeps the newest ones and one more, if it is there. */
+    void keep(int count, long pinned) {
+        try {
+            for (Stored old : all().stream().skip(count).toList()) {
+                if (old.step() != pinned) {
+                    discard(old.directory());
+                }
+            }
+        } catch (IOException e) {
+            throw failed(directory, e);
+        }
+    }
+
+    /** Under its name, a directory is complete at every moment: it loses the name first. */
+    private static void discard(Path place) throws IOException {
+        if (Files.exists(place)) {
+            Path beside =
+                    place.resolveSibling(
+                            DurableFiles.UNFINISHED + "deleted-" + place.getFileName());
+            DurableFiles.deleteTree(beside);
+            Files.move(place, beside, StandardCopyOption.ATOMIC_MOVE);
+            DurableFiles.deleteTree(beside);
+        }
+    }
+
+    /** Where the checkpoint of a step is, or would be. */
+    Path place(long step) {
+        return directory.resolve(name(step));
+    }
+
+    /** What is wrong with a checkpoint; empty if nothing is. */
+    static Optional<String> fault(Stored stored) {
+        try {
+            Path file = stored.directory().resolve(MANIFEST);
+            if (!Files.isRegularFile(file)) {
+                return Optional.of("it has no " + MANIFEST);
+            }
+            JsonNode manifest = JSON.readTree(Files.readAllBytes(file));
+            JsonNode files = manifest.path("files");
+            if (manifest.path("step").asLong(-1) != stored.step() || files.isEmpty()) {
+                return Optional.of(MANIFEST + " is not that of step " + stored.step());
+            }
+            Map<String, JsonNode> sorted = new TreeMap<>();
+            for (Iterator<String> names = files.fieldNames(); names.hasNext(); ) {
+                String name = names.next();
+                sorted.put(name, files.get(name));
+            }
+            for (Map.Entry<String, JsonNode> entry : sorted.entrySet()) {
+                Optional<String> fault =
+                        fault(
+                                stored.directory().resolve(entry.getKey()),
+                                entry.getKey(),
+                                entry.getValue());
+                if (fault.isPresent()) {
+                    return fault;
+                }
+            }
+            return Optional.empty();
+        } catch (IOException e) {
+            return Optional.of(e.toString());
+        }
+    }
+
+    private static Optional<String> fault(Path file, String name, JsonNode expected)
+            throws IOException {
+        if (!Files.isRegularFile(file)) {
+            return Optional.of(name + " is missing");
+        }
+        long bytes = expected.path("bytes").asLong(-1);
+        if (Files.size(file) != bytes) {
+            return Optional.of(
+                    name + " should have " + bytes + " bytes, found " + Files.size(file));
+        }
+        String found = checksum(file);
+        String checksum = expected.path("crc32c").asText();
+        return found.equals(checksum)
+                ? Optional.empty()
+                : Optional.of(name + " should have CRC-32C " + checksum + ", found " + found);
+    }
+
+    /** All that have the name of one, newest first. */
+    private List<Stored> all() {
+        try {
+            List<Stored> stored = new ArrayList<>();
+            for (Path path : list(directory)) {
+                var name = NAME.matcher(path.getFileName().toString());
+                if (name.matches() && Files.isDirectory(path)) {
+                    stored.add(new Stored(Long.parseLong(name.group(1)), path));
+                }
+            }
+            stored.sort(Comparator.comparingLong(Stored::step).reversed());
+            return stored;
+        } catch (IOException e) {
+            throw failed(directory, e);
+        }
+    }
+
+    private static String name(long step) {
+        return String.format(Locale.ROOT, "step-%010d", step);
+    }
+
+    private static List<Path> list(Path directory) throws IOException {
+        try (Stream<Path> paths = Files.list(directory)) {
+            return paths.sorted().toList();
+        }
+    }
+
+    static byte[] pretty(JsonNode node) throws IOException {
+        return JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(node);
+    }
+
+    private static String checksum(Path file) throws IOException {
+        CRC32C checksum = new CRC32C();
+        byte[] piece = new byte[PIECE_BYTES];
+        try (InputStream in = Files.newInputStream(file)) {
+            for (int read = in.read(piece); read >= 0; read = in.read(piece)) {
+                checksum.update(piece, 0, read);
+            }
+        }
+        return String.format(Locale.ROOT, "%08x", checksum.getValue());
+    }
+
+    private static M3Exception failed(Path path, IOException e) {
+        return new M3Exception(path + ": cannot be written or read: " + e, e);
+    }
+}

@@ -1,0 +1,437 @@
+package io.m3j.train.run;
+
+import static io.m3j.core.Arguments.required;
+
+import ai.djl.Device;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.M3Exception;
+import io.m3j.core.Scale;
+import io.m3j.core.torch.FloatType;
+import io.m3j.core.weights.ElementType;
+import io.m3j.train.AdamW;
+import io.m3j.train.Lora;
+import io.m3j.train.LossOptions;
+import io.m3j.train.NonFiniteLossException;
+import io.m3j.train.Part;
+import io.m3j.train.StepResult;
+import io.m3j.train.TrainableModel;
+import io.m3j.train.TrainingBatch;
+import io.m3j.train.TrainingStep;
+import io.m3j.train.data.BadExample;
+import io.m3j.train.data.BatchLoader;
+import io.m3j.train.data.ExampleOrder;
+import io.m3j.train.data.ExampleSource;
+import io.m3j.train.recipe.EvaluationPlan;
+import io.m3j.train.recipe.EvaluationPlan.EarlyStopping;
+import io.m3j.train.recipe.ModelSource;
+import io.m3j.train.recipe.Recipe;
+import io.m3j.train.run.CheckpointStore.Stored;
+import io.m3j.train.run.Preparation.Prepared;
+import io.m3j.train.run.RunReport.End;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.SplittableRandom;
+
+/**
+ * Trains a model as a recipe says, in a directory from which the run goes on after any stop with the same
+ * losses and weights, bit for bit, as if it had not been stopped. That holds on one kind of machine with
+ * the same number of threads.
+ *
+ * <p>Owns native memory and the directory: the caller closes it. For one thread; {@link #requestStop} may
+ * be called by any.
+ */
+public final class M3Trainer implements AutoCloseable {
+
+    private static final double NANOSECONDS = 1e9;
+    private static final double SECONDS_PER_MINUTE = 60;
+
+    private final Recipe recipe;
+    private final TrainingListener listener;
+    private final Deque<Runnable> closing = new ArrayDeque<>();
+    private final RunDirectory directory;
+    private final CheckpointStore checkpoints;
+    private final TrainableModel model;
+    private final Optional<Lora> lora;
+    private final AdamW optimizer;
+    private final RunTensors tensors;
+    private final TrainingStep step;
+    private final List<Scale> scales;
+    private final ExampleOrder order;
+    private final long total;
+    private final Preparation preparation;
+    private final Optional<Evaluation> evaluation;
+    private final Faults faults;
+    private final MetricsLog metrics;
+
+    private final long sessionStart = System.nanoTime();
+    private final double secondsBefore;
+    private final long stepBefore;
+    private RunState state;
+    private long stepStored;
+    private long nanosStored = System.nanoTime();
+    private StepTally last = new StepTally();
+    private volatile boolean stopRequested;
+
+    private M3Trainer(
+            Recipe recipe,
+            Path path,
+            boolean resume,
+            TrainingData data,
+            Device device,
+            TrainingListener listener) {
+        this.recipe = recipe;
+        this.listener = listener;
+        try {
+            directory = RunDirectory.open(path, resume, recipe.json());
+            closing.push(directory::close);
+            checkpoints = directory.checkpoints();
+            Optional<Stored> newest = checkpoints.newest(listener::said);
+            state =
+                    newest.map(stored -> RunState.read(stored.directory()))
+                            .orElseGet(RunState::start);
+            if (resume) {
+                listener.said(
+                        newest.map(stored -> "goes on from " + stored.directory())
+                                .orElse(path + " holds no complete checkpoint: starts anew"));
+            }
+            model = model(recipe, device);
+            closing.push(model::close);
+            lora = recipe.lora().map(options -> Lora.attach(model, options, recipe.seed()));
+            optimizer = new AdamW(model, recipe.optimizer());
+            closing.push(optimizer::close);
+            tensors = new RunTensors(model, optimizer);
+            newest.ifPresent(stored -> tensors.read(stored.directory()));
+            step = new TrainingStep(model, recipe.step());
+            scales = recipe.loss().scales(model.ladder());
+            recipe.curriculum().forEach(stage -> stage.scales().forEach(model.ladder()::require));
+            order = order(data.examples());
+            int accumulation = recipe.batching().accumulation();
+            total = recipe.length().steps((double) order.batchesPerEpoch() / accumulation);
+            preparation = preparation(data.examples());
+            evaluation = recipe.evaluation().map(plan -> evaluation(plan, data));
+            faults = new Faults(recipe.faults(), listener, state);
+            directory.record(
+                    fingerprints(data), Provenance.session(state.step(), device.toString()));
+            metrics = MetricsLog.open(directory.metrics(), state.metricsBytes());
+            closing.push(metrics::close);
+            secondsBefore = state.seconds();
+            stepBefore = state.step();
+            stepStored = newest.map(Stored::step).orElse(-1L);
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
+    }
+
+    /**
+     * Opens a run: reads the model, and the newest complete checkpoint if the run goes on.
+     *
+     * @param recipe what to do
+     * @param directory of the run; made if it does not exist
+     * @param resume whether a run that is there goes on; otherwise there must be none
+     * @param data what is learnt
+     * @param device where
+     * @param listener is told how it goes
+     * @return the trainer
+     * @throws M3Exception if the directory holds another run, or a file cannot be used
+     */
+    public static M3Trainer open(
+            Recipe recipe,
+            Path directory,
+            boolean resume,
+            TrainingData data,
+            Device device,
+            TrainingListener listener) {
+        return new M3Trainer(
+                required(recipe, "recipe"),
+                required(directory, "directory"),
+                resume,
+                required(data, "data"),
+                required(device, "device"),
+                required(listener, "listener"));
+    }
+
+    private static TrainableModel model(Recipe recipe, Device device) {
+        ModelSource source = recipe.model();
+        return source.seed()
+                .map(seed -> TrainableModel.random(source.directory(), seed, device))
+                .orElseGet(
+                        () -> TrainableModel.open(source.directory(), device, recipe.learning()));
+    }
+
+    private ExampleOrder order(ExampleSource source) {
+        int size = recipe.batching().size();
+        return recipe.batching().groupByLength()
+                ? ExampleOrder.grouped(source, size, recipe.seed())
+                : ExampleOrder.shuffled(source.size(), size, recipe.seed());
+    }
+
+    private Preparation preparation(ExampleSource source) {
+        Scale finest = scales.get(scales.size() - 1);
+        return new Preparation(source, model.imageProcessor(), finest, recipe.step().longest());
+    }
+
+    private Evaluation evaluation(EvaluationPlan plan, TrainingData data) {
+        ExampleSource source =
+                data.validation()
+                        .orElseThrow(
+                                () -> new M3Exception("evaluation: no validation data was given"));
+        LossOptions loss =
+                recipe.loss().options(model.ladder(), scales).with(LossOptions.Mode.ALL_SCALES);
+        return new Evaluation(
+                step,
+                preparation(source),
+                loss,
+                Math.min(source.size(), plan.examples()),
+                recipe.batching().size(),
+                recipe.batching().loaders());
+    }
+
+    private static ObjectNode fingerprints(TrainingData data) {
+        ObjectNode json = new ObjectMapper().createObjectNode();
+        json.put("training", data.examples().fingerprint());
+        data.validation().ifPresent(source -> json.put("validation", source.fingerprint()));
+        return json;
+    }
+
+    /** Asks the run to end behind the step that is being taken, with a checkpoint. */
+    public void requestStop() {
+        stopRequested = true;
+    }
+
+    /**
+     * Takes the steps that are left, and writes the trained model behind the last.
+     *
+     * @return how it ended
+     * @throws M3Exception if an example cannot be used or a loss is no number, and the recipe does not
+     *     skip it; the run can go on from its last checkpoint
+     */
+    public RunReport run() {
+        int accumulation = recipe.batching().accumulation();
+        try (BatchLoader<Prepared> feed =
+                Preparation.loader(
+                        preparation,
+                        order::batch,
+                        state.step() * accumulation,
+                        total * accumulation,
+                        recipe.batching().loaders())) {
+            while (state.step() < total && !waitedEnough() && !stopRequested) {
+                takeStep(feed);
+                boolean best = evaluateIfDue();
+                if (best || checkpointIsDue()) {
+                    store();
+                }
+            }
+        }
+        boolean ended = state.step() == total || waitedEnough();
+        if (stepStored != state.step()) {
+            store();
+        }
+        if (ended) {
+            saveModel();
+        }
+        return report(ended);
+    }
+
+    private boolean waitedEnough() {
+        return stopping().filter(early -> state.waited() >= early.patience()).isPresent();
+    }
+
+    private Optional<EarlyStopping> stopping() {
+        return recipe.evaluation().flatMap(EvaluationPlan::earlyStopping);
+    }
+
+    private void takeStep(BatchLoader<Prepared> feed) {
+        long started = System.nanoTime();
+        StepTally tally = new StepTally();
+        OptionalDouble norm = OptionalDouble.empty();
+        Optional<String> failure = accumulate(feed, tally);
+        if (failure.isEmpty() && tally.isEmpty()) {
+            faults.emptyStep();
+        } else if (failure.isEmpty()) {
+            double length = optimizer.clip(recipe.clipNorm());
+            norm = OptionalDouble.of(length);
+            if (!Double.isFinite(length)) {
+                norm = OptionalDouble.empty();
+                failure = Optional.of("gradient norm: expected a number, found " + length);
+            }
+        }
+        failure.ifPresent(
+                message ->
+                        faults.nonFinite(
+                                "step "
+                                        + (state.step() + 1)
+                                        + ": "
+                                        + message
+                                        + "; the weights stay those before this step"));
+        Map<Part, Double> rates = rates();
+        if (norm.isPresent()) {
+            optimizer.step(rates::get);
+            last = tally;
+        }
+        state = state.after(norm.isPresent(), tally.examples(), tally.positions(), faults);
+        double seconds = (System.nanoTime() - started) / NANOSECONDS;
+        metrics.step(state, tally, norm, rates, seconds, seconds());
+        if (norm.isPresent()) {
+            double done = state.step() - stepBefore;
+            double left = (total - state.step()) * (seconds() - secondsBefore) / done;
+            listener.stepped(
+                    new TrainingListener.Step(
+                            state.step(),
+                            total,
+                            tally.loss(),
+                            tally.lossByScale(),
+                            norm.getAsDouble(),
+                            tally.positions() / seconds,
+                            left));
+        }
+    }
+
+    /** Gathers the gradients of a step's batches; returns what is wrong with a loss, if something is. */
+    private Optional<String> accumulate(BatchLoader<Prepared> feed, StepTally tally) {
+        int accumulation = recipe.batching().accumulation();
+        double share = 1.0 / accumulation;
+        List<Scale> now = recipe.scalesAt(state.step(), total, scales);
+        LossOptions loss = recipe.loss().options(model.ladder(), now);
+        model.zeroGradients();
+        Optional<String> failure = Optional.empty();
+        for (int i = 0; i < accumulation; i++) {
+            BatchLoader.Batch<Prepared> next = feed.next();
+            countFaults(next.skipped());
+            if (failure.isPresent() || next.examples().isEmpty()) {
+                continue; // the order of batches goes on all the same
+            }
+            TrainingBatch batch = Preparation.batch(next.examples());
+            long seed = new SplittableRandom(recipe.seed() + next.step()).nextLong();
+            try {
+                StepResult result = step.accumulate(batch, loss, share, seed);
+                tally.add(result, share, batch.examples().size(), 1);
+            } catch (NonFiniteLossException e) {
+                failure = Optional.of(e.getMessage());
+            }
+        }
+        return failure;
+    }
+
+    /** What was learnt so far is kept before an example ends the run. */
+    private void countFaults(List<BadExample> found) {
+        try {
+            faults.examples(found);
+        } catch (M3Exception e) {
+            store();
+            throw e;
+        }
+    }
+
+    private Map<Part, Double> rates() {
+        double factor = recipe.schedule().factor(state.step(), total);
+        Map<Part, Double> rates = new EnumMap<>(Part.class);
+        recipe.rates().forEach((part, rate) -> rates.put(part, rate * factor));
+        return rates;
+    }
+
+    /** Returns whether this is the best model so far, where somebody asks. */
+    private boolean evaluateIfDue() {
+        if (evaluation.isEmpty()) {
+            return false;
+        }
+        long every = recipe.evaluation().orElseThrow().everySteps();
+        if (state.step() % every != 0 && state.step() != total) {
+            return false;
+        }
+        StepTally tally = evaluation.get().run(faults);
+        if (tally.isEmpty()) {
+            throw new M3Exception("evaluation: none of the validation examples can be used");
+        }
+        metrics.evaluation(state, tally);
+        listener.evaluated(state.step(), tally.loss(), tally.lossByScale());
+        if (stopping().isEmpty()) {
+            return false;
+        }
+        state = state.evaluated(Evaluation.metric(tally, stopping().get().metric()));
+        return state.bestStep() == state.step();
+    }
+
+    private boolean checkpointIsDue() {
+        long every = recipe.checkpoints().everySteps();
+        double minutes = recipe.checkpoints().everyMinutes();
+        double seconds = (System.nanoTime() - nanosStored) / NANOSECONDS;
+        return every > 0 && state.step() % every == 0
+                || minutes > 0 && seconds >= minutes * SECONDS_PER_MINUTE;
+    }
+
+    private void store() {
+        if (stepStored == state.step()) {
+            return;
+        }
+        RunState now = state.at(seconds(), metrics.force());
+        checkpoints.write(
+                now.step(),
+                files -> {
+                    tensors.write(files);
+                    now.write(files);
+                });
+        checkpoints.keep(recipe.checkpoints().keep(), now.bestStep());
+        stepStored = now.step();
+        nanosStored = System.nanoTime();
+        drawCurves();
+    }
+
+    private double seconds() {
+        return secondsBefore + (System.nanoTime() - sessionStart) / NANOSECONDS;
+    }
+
+    /** A picture that cannot be drawn does not end a run. */
+    private void drawCurves() {
+        try {
+            Curves.draw(directory.metrics(), directory.curves());
+        } catch (IOException | RuntimeException | LinkageError e) {
+            listener.said(directory.curves() + ": cannot be drawn: " + e);
+        }
+    }
+
+    private void saveModel() {
+        Path place = directory.model();
+        if (Files.exists(place)) {
+            return; // this run had ended before
+        }
+        if (state.bestStep() >= 0 && state.bestStep() != state.step()) {
+            tensors.readWeights(checkpoints.place(state.bestStep()));
+        }
+        ElementType type =
+                recipe.saved() == FloatType.BFLOAT16 ? ElementType.BFLOAT16 : ElementType.FLOAT32;
+        lora.ifPresent(adapters -> RunDirectory.publish(directory.adapter(), adapters::save));
+        RunDirectory.publish(place, files -> model.save(files, type));
+    }
+
+    private RunReport report(boolean ended) {
+        End end = state.step() == total ? End.FINISHED : End.STOPPED_EARLY;
+        return new RunReport(
+                ended ? end : End.INTERRUPTED,
+                state.step(),
+                total,
+                ended ? Optional.of(directory.model()) : Optional.empty(),
+                last.isEmpty() ? Double.NaN : last.loss(),
+                last.lossByScale(),
+                state.examples(),
+                state.skippedExamples(),
+                state.skippedSteps(),
+                seconds());
+    }
+
+    @Override
+    public void close() {
+        while (!closing.isEmpty()) {
+            closing.pop().run();
+        }
+    }
+}

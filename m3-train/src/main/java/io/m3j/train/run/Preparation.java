@@ -1,0 +1,116 @@
+package io.m3j.train.run;
+
+import io.m3j.core.Scale;
+import io.m3j.llm.M3Tokenizer;
+import io.m3j.train.TrainingBatch;
+import io.m3j.train.data.BadExample;
+import io.m3j.train.data.BadExample.Reason;
+import io.m3j.train.data.BatchLoader;
+import io.m3j.train.data.Example;
+import io.m3j.train.data.ExampleSource;
+import io.m3j.train.data.OnBadExample;
+import io.m3j.vision.ImageProcessor;
+import java.util.List;
+import java.util.function.LongFunction;
+
+/** From the number of an example to what the step takes of it. */
+final class Preparation {
+
+    private static final int BATCHES_AHEAD = 2;
+
+    /**
+     * An example that can be learnt from.
+     *
+     * @param example as its source gave it
+     * @param pixels of its pictures in order
+     */
+    record Prepared(Example example, List<float[]> pixels) {}
+
+    private final ExampleSource source;
+    private final ImageProcessor processor;
+    private final Scale finest;
+    private final int longest;
+
+    /**
+     * @param source of the examples
+     * @param processor of their pictures
+     * @param finest scale at which they are read
+     * @param longest places that an example may take
+     */
+    Preparation(ExampleSource source, ImageProcessor processor, Scale finest, int longest) {
+        this.source = source;
+        this.processor = processor;
+        this.finest = finest;
+        this.longest = longest;
+    }
+
+    /**
+     * @param index of an example
+     * @throws BadExample if it cannot be learnt from; the message names it
+     */
+    Prepared prepare(int index) {
+        Example example = source.get(index);
+        requireLabels(example);
+        return new Prepared(example, example.images().stream().map(processor::pixels).toList());
+    }
+
+    /**
+     * @param prepared one or more
+     * @return them as one batch
+     */
+    static TrainingBatch batch(List<Prepared> prepared) {
+        return new TrainingBatch(
+                prepared.stream().map(Prepared::example).toList(),
+                prepared.stream().flatMap(one -> one.pixels().stream()).toList());
+    }
+
+    /**
+     * Prepares batches ahead.
+     *
+     * @param preparation of their examples
+     * @param indices of a batch by its number
+     * @param first number
+     * @param end number behind the last
+     * @param threads that prepare
+     */
+    static BatchLoader<Prepared> loader(
+            Preparation preparation,
+            LongFunction<int[]> indices,
+            long first,
+            long end,
+            int threads) {
+        // Whether one that is skipped ends the run is for the faults to say, in its place in the
+        // order.
+        return new BatchLoader<>(
+                indices,
+                first,
+                end,
+                preparation::prepare,
+                new BatchLoader.Options(threads, BATCHES_AHEAD * threads, OnBadExample.SKIP));
+    }
+
+    private void requireLabels(Example example) {
+        if (example.labelled() == 0) {
+            throw new BadExample(
+                    Reason.NO_LABELS,
+                    example.id()
+                            + ": no id is labelled, so there is nothing to learn; do tokenizer and"
+                            + " prompt template belong together?");
+        }
+        int place = 0;
+        for (int i = 0; i < example.ids().length && place < longest; i++) {
+            if (place > 0 && example.labels()[i] != Example.IGNORED) {
+                return;
+            }
+            place += example.ids()[i] == M3Tokenizer.IMAGE_ID ? finest.tokens() : 1;
+        }
+        throw new BadExample(
+                Reason.NO_LABELS,
+                example.id()
+                        + ": no id is labelled within the first "
+                        + longest
+                        + " places at "
+                        + finest
+                        + " tokens a picture; raise max_length");
+    }
+}

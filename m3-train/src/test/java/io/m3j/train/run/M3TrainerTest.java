@@ -1,0 +1,324 @@
+package io.m3j.train.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.M3Exception;
+import io.m3j.core.Scale;
+import io.m3j.core.golden.Golden;
+import io.m3j.core.weights.Checkpoint;
+import io.m3j.train.data.ExampleSource;
+import io.m3j.train.recipe.Recipe;
+import io.m3j.train.run.RunReport.End;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class M3TrainerTest {
+
+    private static final ExampleSource DATA = MiniSource.of(11);
+
+    @TempDir private Path directory;
+
+    /** Keeps what it was told; asks for a stop behind each of its steps. */
+    private static final class Told implements TrainingListener {
+        private final List<Step> steps = new ArrayList<>();
+        private final List<String> said = new ArrayList<>();
+        private final long stopAfter;
+        private M3Trainer trainer;
+
+        Told(long stopAfter) {
+            this.stopAfter = stopAfter;
+        }
+
+        @Override
+        public void stepped(Step step) {
+            steps.add(step);
+            if (steps.size() == stopAfter) {
+                trainer.requestStop();
+            }
+        }
+
+        @Override
+        public void said(String message) {
+            said.add(message);
+        }
+    }
+
+    private RunReport run(
+            Recipe recipe, String name, boolean resume, ExampleSource data, Told told) {
+        try (M3Trainer trainer =
+                MiniRun.open(recipe, directory.resolve(name), resume, data, told)) {
+            told.trainer = trainer;
+            return trainer.run();
+        }
+    }
+
+    private RunReport run(Recipe recipe, String name) {
+        return run(recipe, name, false, DATA, new Told(0));
+    }
+
+    private static Recipe with(String json) {
+        return MiniRun.recipe(
+                recipe -> {
+                    try {
+                        JsonNode more = MiniRun.JSON.readTree(json.replace('\'', '"'));
+                        recipe.setAll((ObjectNode) more);
+                    } catch (IOException e) {
+                        throw new AssertionError(e);
+                    }
+                });
+    }
+
+    @Test
+    void aRunStoppedBehindEveryStepEqualsOneThatWasNot() throws IOException {
+        Recipe recipe =
+                with(
+                        "{'loss':{'mode':'one_random_scale'},'evaluation':{'every_steps':3,"
+                                + "'data':[{'scenes':{'count':1}}]}}");
+        RunReport whole = run(recipe, "whole");
+        assertThat(whole.end()).isEqualTo(End.FINISHED);
+        assertThat(whole.model()).contains(directory.resolve("whole/model"));
+        for (int step = 1; step <= 12; step++) {
+            Told told = new Told(1);
+            RunReport part = run(recipe, "parts", step > 1, DATA, told);
+            assertThat(part.steps()).isEqualTo(step);
+            assertThat(part.end()).isEqualTo(step < 12 ? End.INTERRUPTED : End.FINISHED);
+            assertThat(told.steps).hasSize(1);
+        }
+        Path whole1 = directory.resolve("whole");
+        Path parts = directory.resolve("parts");
+        assertThat(MiniRun.metrics(parts)).isEqualTo(MiniRun.metrics(whole1));
+        assertThat(MiniRun.weights(parts)).isEqualTo(MiniRun.weights(whole1));
+        assertThat(MiniRun.JSON.readTree(parts.resolve("provenance.json").toFile()).get("sessions"))
+                .hasSize(12);
+    }
+
+    @Test
+    void metricsSayEachStep() throws IOException {
+        run(with("{'steps':2}"), "run");
+        List<String> lines = Files.readAllLines(directory.resolve("run/metrics.jsonl"));
+        assertThat(lines).hasSize(2);
+        JsonNode first = MiniRun.JSON.readTree(lines.get(0));
+        assertThat(first.get("step").asInt()).isEqualTo(1);
+        assertThat(first.get("loss_by_scale").properties())
+                .extracting(Map.Entry::getKey)
+                .containsExactly("1", "9");
+        double mean =
+                (first.at("/loss_by_scale/1").asDouble() + first.at("/loss_by_scale/9").asDouble())
+                        / 2;
+        assertThat(first.get("loss").asDouble()).isCloseTo(mean, within(1e-6));
+        assertThat(first.get("gradient_norm").asDouble()).isPositive();
+        assertThat(first.at("/learning_rate/decoder").asDouble()).isZero();
+        assertThat(MiniRun.JSON.readTree(lines.get(1)).at("/learning_rate/tower").asDouble())
+                .isEqualTo(0.0005);
+        assertThat(first.get("examples").asInt()).isEqualTo(4);
+        assertThat(first.get("tokens").asInt()).isPositive();
+        assertThat(first.get("tokens_per_second").asDouble()).isPositive();
+        assertThat(Files.size(directory.resolve("run/curves.png"))).isPositive();
+    }
+
+    @Test
+    void aFrozenPartStaysAsItWas() throws IOException {
+        run(with("{'steps':3,'freeze':['tower']}"), "run");
+        run(with("{'steps':3}"), "other");
+        String tower = "model.vision_tower.vision_tower.vision_model.embeddings.class_embedding";
+        Path base = Golden.checkpoint("llava-m3");
+        assertThat(tensor(directory.resolve("run/model"), tower)).isEqualTo(tensor(base, tower));
+        assertThat(tensor(directory.resolve("other/model"), tower))
+                .isNotEqualTo(tensor(base, tower));
+        String head = "lm_head.weight";
+        assertThat(tensor(directory.resolve("run/model"), head)).isNotEqualTo(tensor(base, head));
+    }
+
+    private static ByteBuffer tensor(Path checkpoint, String name) {
+        try (Checkpoint open = Checkpoint.open(checkpoint)) {
+            return open.get(name).data();
+        }
+    }
+
+    @Test
+    void theCurriculumsScalesAreTrained() {
+        Told told = new Told(0);
+        Recipe recipe = with("{'steps':3,'curriculum':[{'until_step':2,'scales':[1]}]}");
+        run(recipe, "run", false, DATA, told);
+        assertThat(told.steps)
+                .extracting(step -> step.lossByScale().keySet())
+                .containsExactly(
+                        Set.of(Scale.of(1)), Set.of(Scale.of(1)), Set.of(Scale.of(1), Scale.of(9)));
+    }
+
+    @Test
+    void aRunThatGetsNoBetterEndsWithItsBestModel() throws IOException {
+        // So high a rate makes every evaluation behind the first step's (rate 0) worse.
+        Recipe recipe =
+                with(
+                        "{'steps':20,'optimizer':{'learning_rate':5},"
+                                + "'checkpoints':{'every_steps':1,'keep':1},"
+                                + "'schedule':{'kind':'constant','warm_up_steps':1},"
+                                + "'evaluation':{'every_steps':1,'data':[{'scenes':{'count':1}}],"
+                                + "'early_stopping':{'metric':'loss.9','patience':2}}}");
+        RunReport report = run(recipe, "run");
+        assertThat(report.end()).isEqualTo(End.STOPPED_EARLY);
+        assertThat(report.steps()).isEqualTo(3);
+        Path base = Golden.checkpoint("llava-m3");
+        assertThat(tensor(directory.resolve("run/model"), "lm_head.weight"))
+                .isEqualTo(tensor(base, "lm_head.weight"));
+        RunReport again = run(recipe, "run", true, DATA, new Told(0));
+        assertThat(again.end()).isEqualTo(End.STOPPED_EARLY);
+        assertThat(again.steps()).isEqualTo(3);
+    }
+
+    @Test
+    void anExampleThatCannotBeReadEndsTheRunAndKeepsWhatWasLearnt() {
+        ExampleSource data = new MiniSource(11, Set.of(4), Set.of());
+        Told told = new Told(0);
+        assertThatThrownBy(() -> run(with("{}"), "run", false, data, told))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("picture 4.png is missing")
+                .hasMessageContaining("faults.bad_example");
+        assertThat(MiniRun.newestCheckpoint(directory.resolve("run")))
+                .contains(
+                        new CheckpointStore(directory.resolve("run/checkpoints"))
+                                .place(told.steps.size()));
+        Told skipping = new Told(0);
+        RunReport report =
+                run(with("{'faults':{'bad_example':'skip'}}"), "run", true, data, skipping);
+        assertThat(report.end()).isEqualTo(End.FINISHED);
+        assertThat(report.skippedExamples()).isPositive();
+        assertThat(skipping.said).anyMatch(said -> said.startsWith("skipped: picture 4"));
+    }
+
+    @Test
+    void examplesWithoutALabelAreNamed() {
+        ExampleSource data = new MiniSource(11, Set.of(), Set.of(0, 1, 2, 3, 4, 5, 6));
+        assertThatThrownBy(() -> run(with("{}"), "run", false, data, new Told(0)))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("no id is labelled")
+                .hasMessageContaining("prompt template");
+    }
+
+    @Test
+    void whatTheLengthCutsOffIsNamed() {
+        assertThatThrownBy(() -> run(with("{'max_length':4}"), "run"))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("within the first 4 places at 9 tokens");
+    }
+
+    @Test
+    void tooManySkippedExamplesEndTheRun() {
+        ExampleSource data = new MiniSource(11, Set.of(0, 1, 2, 3, 4, 5, 6, 7, 8), Set.of());
+        assertThatThrownBy(
+                        () ->
+                                run(
+                                        with("{'faults':{'bad_example':'skip','limit':3}}"),
+                                        "run",
+                                        false,
+                                        data,
+                                        new Told(0)))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("faults.limit: expected at most 3 skipped examples, found 4");
+    }
+
+    @Test
+    void aStepWithoutExamplesIsCountedAndChangesNothing() throws IOException {
+        ExampleSource data = new MiniSource(11, Set.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10), Set.of());
+        RunReport report =
+                run(
+                        with("{'steps':3,'faults':{'bad_example':'skip'}}"),
+                        "run",
+                        false,
+                        data,
+                        new Told(0));
+        assertThat(report.skippedSteps()).isEqualTo(3);
+        assertThat(report.skippedExamples()).isEqualTo(11);
+        Path base = Golden.checkpoint("llava-m3");
+        assertThat(tensor(directory.resolve("run/model"), "lm_head.weight"))
+                .isEqualTo(tensor(base, "lm_head.weight"));
+    }
+
+    @Test
+    void aLossThatIsNoNumberEndsTheRunBeforeTheStep() {
+        Recipe recipe = with(WILD);
+        Told told = new Told(0);
+        assertThatThrownBy(() -> run(recipe, "run", false, DATA, told))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("step " + (told.steps.size() + 1))
+                .hasMessageContaining("expected a number")
+                .hasMessageContaining("faults.non_finite_loss");
+    }
+
+    @Test
+    void orIsSkippedAndCounted() throws IOException {
+        Recipe recipe = with(WILD.replace("}}", "},'faults':{'non_finite_loss':'skip'}}"));
+        RunReport report = run(recipe, "run");
+        assertThat(report.end()).isEqualTo(End.FINISHED);
+        assertThat(report.skippedSteps()).isPositive();
+        assertThat(Files.readString(directory.resolve("run/metrics.jsonl")))
+                .contains("\"skipped\":true");
+    }
+
+    /** Weights of 1e30 and more: their products are no numbers. */
+    private static final String WILD =
+            "{'optimizer':{'learning_rate':1e30},'schedule':{'kind':'constant'}}";
+
+    @Test
+    void aRunThatIsThereIsNotOverwritten() {
+        run(with("{'steps':1}"), "run");
+        assertThatThrownBy(() -> run(with("{'steps':1}"), "run"))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("holds a run already")
+                .hasMessageContaining("--resume auto");
+    }
+
+    @Test
+    void aRunDoesNotGoOnWithAnotherRecipeOrOtherData() {
+        run(with("{'steps':2}"), "run", false, DATA, new Told(1));
+        assertThatThrownBy(() -> run(with("{'steps':3}"), "run", true, DATA, new Told(0)))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("another recipe")
+                .hasMessageContaining("steps was 2, is 3");
+        assertThatThrownBy(
+                        () -> run(with("{'steps':2}"), "run", true, MiniSource.of(12), new Told(0)))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("other data");
+        Recipe free = with("{'steps':2,'checkpoints':{'keep':9}}");
+        assertThat(run(free, "run", true, DATA, new Told(0)).end()).isEqualTo(End.FINISHED);
+    }
+
+    @Test
+    void oneProcessAtATimeTrainsInADirectory() {
+        Told told = new Told(0);
+        try (M3Trainer first =
+                MiniRun.open(with("{}"), directory.resolve("run"), false, DATA, told)) {
+            assertThatThrownBy(
+                            () ->
+                                    MiniRun.open(
+                                            with("{}"), directory.resolve("run"), true, DATA, told))
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining("another process is training in it");
+            first.requestStop();
+            assertThat(first.run().end()).isEqualTo(End.INTERRUPTED);
+        }
+    }
+
+    @Test
+    void theLastCheckpointsAreKept() throws IOException {
+        run(with("{'steps':5,'checkpoints':{'every_steps':1,'keep':2}}"), "run");
+        try (Stream<Path> kept = Files.list(directory.resolve("run/checkpoints"))) {
+            assertThat(kept.map(path -> path.getFileName().toString()))
+                    .containsExactlyInAnyOrder("step-0000000004", "step-0000000005");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+package io.m3j.train.run;
+
+import ai.djl.Device;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.golden.Golden;
+import io.m3j.train.data.ExampleSource;
+import io.m3j.train.recipe.Recipe;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** Runs of a golden model on made-up examples, and in a process of its own. */
+final class MiniRun {
+
+    /** What {@link #main} says when it begins to train. */
+    static final String OPENED = "opened";
+
+    static final ObjectMapper JSON = new ObjectMapper();
+
+    private MiniRun() {}
+
+    /** Twelve steps of two batches of two, at two scales, everything trained, a checkpoint a step. */
+    static ObjectNode recipe() {
+        try {
+            return (ObjectNode)
+                    JSON.readTree(
+                            ("{'model':{'from':'.'},'data':[{'scenes':{'count':1}}],'steps':12,"
+                                            + "'batch':{'size':2,'accumulation':2},'scales':[1,9],"
+                                            + "'optimizer':{'learning_rate':0.001,'weight_decay':0.1,"
+                                            + "'clip_norm':1},'schedule':{'warm_up_steps':2},"
+                                            + "'checkpoints':{'every_steps':1},'seed':5}")
+                                    .replace('\'', '"'));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static Recipe recipe(Consumer<ObjectNode> change) {
+        ObjectNode json = recipe();
+        change.accept(json);
+        return Recipe.of("recipe", json, Golden.checkpoint("llava-m3"));
+    }
+
+    static M3Trainer open(
+            Recipe recipe,
+            Path run,
+            boolean resume,
+            ExampleSource data,
+            TrainingListener listener) {
+        return M3Trainer.open(
+                recipe,
+                run,
+                resume,
+                new TrainingData(data, recipe.evaluation().map(plan -> MiniSource.of(5))),
+                Device.cpu(),
+                listener);
+    }
+
+    /** The metrics without what a clock says. */
+    static List<ObjectNode> metrics(Path run) throws IOException {
+        List<ObjectNode> lines = new ArrayList<>();
+        for (String line : Files.readAllLines(run.resolve("metrics.jsonl"))) {
+            ObjectNode json = (ObjectNode) JSON.readTree(line);
+            json.remove(List.of("seconds", "tokens_per_second"));
+            lines.add(json);
+        }
+        return lines;
+    }
+
+    static byte[] weights(Path run) throws IOException {
+        return Files.readAllBytes(run.resolve("model/model.safetensors"));
+    }
+
+    /**
+     * Trains in this process, and says on standard output that it begins.
+     *
+     * @param arguments directory of the run
+     */
+    public static void main(String[] arguments) {
+        Path run = Path.of(arguments[0]);
+        try (M3Trainer trainer =
+                open(recipe(json -> {}), run, true, MiniSource.of(11), TrainingListener.NONE)) {
+            System.out.println(OPENED);
+            trainer.run();
+        }
+    }
+
+    /** A process that runs {@link #main} in a directory. */
+    static Process start(Path run) throws IOException {
+        List<String> command =
+                List.of(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx512m",
+                        "-XX:TieredStopAtLevel=1",
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        MiniRun.class.getName(),
+                        run.toString());
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(run.resolveSibling(run.getFileName() + ".log").toFile())
+                .start();
+    }
+
+    static Optional<Path> newestCheckpoint(Path run) {
+        return new CheckpointStore(run.resolve("checkpoints"))
+                .newest(said -> {})
+                .map(CheckpointStore.Stored::directory);
+    }
+}
