@@ -33,10 +33,12 @@ public final class M3Tokenizer implements AutoCloseable {
     public static final long NO_ID = TextCodec.NO_ID;
 
     private final TextCodec codec;
+    private final Optional<Boolean> legacy;
     private final Optional<String> chatTemplate;
 
-    private M3Tokenizer(TextCodec codec, Optional<String> chatTemplate) {
+    private M3Tokenizer(TextCodec codec, Optional<Boolean> legacy, Optional<String> chatTemplate) {
         this.codec = codec;
+        this.legacy = legacy;
         this.chatTemplate = chatTemplate;
     }
 
@@ -64,7 +66,11 @@ public final class M3Tokenizer implements AutoCloseable {
                 hasModel
                         ? LlamaTextCodec.read(model, settings)
                         : JsonTextCodec.read(json, settings);
-        return new M3Tokenizer(codec, settings.chatTemplate());
+        Optional<Boolean> legacy = settings.legacy();
+        if (hasModel) {
+            legacy = Optional.of(legacy.orElse(true));
+        }
+        return new M3Tokenizer(codec, legacy, settings.chatTemplate());
     }
 
     /**
@@ -156,6 +162,17 @@ public final class M3Tokenizer implements AutoCloseable {
      */
     public long padId() {
         return codec.specialIds().pad();
+    }
+
+    /**
+     * Whether a space goes before the text after each special token: the {@code legacy} of
+     * transformers' {@code LlamaTokenizer}, by which LLaVA counts the ids of a conversation's rounds.
+     *
+     * @return what {@code tokenizer_config.json} says; with a {@code tokenizer.model}, true where it
+     *     says nothing
+     */
+    public Optional<Boolean> legacy() {
+        return legacy;
     }
 
     /**

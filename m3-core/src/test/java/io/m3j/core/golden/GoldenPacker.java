@@ -41,7 +41,7 @@ public final class GoldenPacker {
                             "ckpt/(?!llava-next).*|ckpt/llava-next-(hf|m3-bf16)/[^/]*\\.json"),
                     "golden",
                     Pattern.compile(
-                            "golden/(m3|hf|tensors|train)\\.json"
+                            "golden/(m3|hf|tensors|text|train)\\.json"
                                     + "|golden/(clip|m3_A|m3_B|m3_variants|hf_variants|train)\\.safetensors"
                                     + "|golden/preproc/(preproc\\.json"
                                     + "|(samples|pil_resize)\\.safetensors)"),

@@ -56,7 +56,7 @@ public final class LlamaTextCodec implements TextCodec {
     }
 
     LlamaTextCodec(SentencePieceModel model, TokenizerSettings settings) {
-        legacy = settings.legacy();
+        legacy = settings.legacy().orElse(true);
         addPrefixSpace = settings.addPrefixSpace();
         addBos = settings.addBos().orElse(true);
         addEos = settings.addEos().orElse(false);

@@ -15,7 +15,7 @@ import java.util.TreeMap;
  * What stands beside the vocabulary: {@code tokenizer_config.json}, then, for what that leaves open,
  * {@code special_tokens_map.json} and {@code added_tokens.json}. Each may be missing.
  *
- * @param legacy whether transformers' legacy behaviour holds; absent means it does
+ * @param legacy whether transformers' legacy behaviour holds, if that is said
  * @param addPrefixSpace whether a space is put before the text (non-legacy only)
  * @param addBos whether BOS is put first, if that is said
  * @param addEos whether EOS is put last, if that is said
@@ -25,7 +25,7 @@ import java.util.TreeMap;
  * @param chatTemplate the Jinja template of a conversation, if there is one
  */
 public record TokenizerSettings(
-        boolean legacy,
+        Optional<Boolean> legacy,
         boolean addPrefixSpace,
         Optional<Boolean> addBos,
         Optional<Boolean> addEos,
@@ -73,7 +73,7 @@ public record TokenizerSettings(
         config.numbered("added_tokens_decoder", added);
         addedFile.spelled(added, token -> named.containsValue(token) || additional.contains(token));
         return new TokenizerSettings(
-                config.flag("legacy").orElse(true),
+                config.flag("legacy"),
                 config.flag("add_prefix_space").orElse(true),
                 config.flag("add_bos_token"),
                 config.flag("add_eos_token"),

@@ -40,7 +40,11 @@ public final class Whitespace {
         return text.substring(0, end);
     }
 
-    private static boolean isSpace(char character) {
+    /**
+     * @param character of any text
+     * @return whether Python's {@code str.isspace} holds of it
+     */
+    public static boolean isSpace(char character) {
         return Character.isWhitespace(character)
                 || Character.isSpaceChar(character)
                 || character == '\u0085';

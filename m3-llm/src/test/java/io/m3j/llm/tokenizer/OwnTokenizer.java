@@ -25,7 +25,7 @@ final class OwnTokenizer {
 
     static TokenizerSettings settings(boolean legacy, Map<Integer, AddedToken> added) {
         return new TokenizerSettings(
-                legacy,
+                Optional.of(legacy),
                 true,
                 Optional.empty(),
                 Optional.empty(),
