@@ -2,7 +2,6 @@ package io.m3j.train.data;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -23,7 +22,7 @@ import java.util.HexFormat;
 
 /**
  * The annotations of a JSON file, any of which is read alone. The file is read once when it is
- * opened; what stays in memory are 20 bytes for each. It is not held open. Safe for use by several
+ * opened; what stays in memory are 20 bytes for each, while it is opened up to three times that. It is not held open. Safe for use by several
  * threads.
  */
 final class AnnotationFile {
@@ -37,10 +36,6 @@ final class AnnotationFile {
     private static final ObjectMapper JSON =
             JsonMapper.builder(
                             JsonFactory.builder()
-                                    .streamReadConstraints(
-                                            StreamReadConstraints.builder()
-                                                    .maxNestingDepth(100)
-                                                    .build())
                                     // The names of a stranger's fields do not outlive their object.
                                     .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
                                     .build())

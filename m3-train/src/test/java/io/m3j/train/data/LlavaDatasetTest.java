@@ -219,8 +219,13 @@ class LlavaDatasetTest {
     }
 
     private static String conversation(String fields, String question, String answer) {
-        return "{%s \"conversations\": [{\"from\": \"human\", \"value\": \"%s\"}, {\"from\": \"gpt\", \"value\": \"%s\"}]}"
-                .formatted(fields, question, answer);
+        return "{"
+                + fields
+                + " \"conversations\": [{\"from\": \"human\", \"value\": \""
+                + question
+                + "\"}, {\"from\": \"gpt\", \"value\": \""
+                + answer
+                + "\"}]}";
     }
 
     private String spoken(Example example) {
