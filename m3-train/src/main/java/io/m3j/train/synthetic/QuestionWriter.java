@@ -1,0 +1,159 @@
+package io.m3j.train.synthetic;
+
+import io.m3j.train.synthetic.ScenePlan.Small;
+import io.m3j.train.synthetic.ScenePlan.Spot;
+import io.m3j.train.synthetic.ScenePlan.Text;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Asks two questions of each family about a planned scene. A question has one right answer, and its
+ * text does not tell the answer of another: the big object is never named, and of the three small
+ * shapes one is asked for its colour, one for its form, and one is named where places are asked for.
+ */
+final class QuestionWriter {
+
+    private static final int MIDDLE = ScenePlanner.SIDE / 2;
+
+    /** A thing is in a quarter if its middle is this far from the others, in pixels. */
+    private static final int CLEAR = 28;
+
+    /** A thing is beside another if it is that many times farther to the side than up or down. */
+    private static final double STEEP = 2;
+
+    private final ScenePlan plan;
+    private final SceneRandom random;
+    private final List<Question> questions = new ArrayList<>();
+
+    /** A thing that a question can name, and where it is. */
+    private record Thing(String name, Spot spot) {}
+
+    private QuestionWriter(ScenePlan plan, SceneRandom random) {
+        this.plan = plan;
+        this.random = random;
+    }
+
+    static List<Question> write(ScenePlan plan, SceneRandom random) {
+        return new QuestionWriter(plan, random).write();
+    }
+
+    private List<Question> write() {
+        ask(Family.BACKGROUND, Phrasings.PLACE, plan.place().word());
+        ask(Family.BACKGROUND, Phrasings.LIGHT, plan.light().word());
+        ask(Family.OBJECT, Phrasings.BIG_KIND, plan.big().kind().word());
+        ask(Family.OBJECT, Phrasings.BIG_COLOUR, plan.big().colour().word());
+        for (CountedThing kind : List.of(plan.firstKind(), plan.secondKind())) {
+            String count = Words.NUMBERS.get(plan.count(kind));
+            ask(Family.COUNT, Phrasings.COUNT, count, kind.plural());
+        }
+        relations();
+        Small first = plan.shapes().get(0);
+        Small second = plan.shapes().get(1);
+        ask(Family.ATTRIBUTE, Phrasings.SHAPE_COLOUR, first.colour().word(), first.shape().word());
+        ask(
+                Family.ATTRIBUTE,
+                Phrasings.COLOUR_SHAPE,
+                second.shape().word(),
+                second.colour().word());
+        read(plan.readables().get(0));
+        read(plan.readables().get(random.between(1, 2)));
+        random.shuffle(questions);
+        return List.copyOf(questions);
+    }
+
+    private void read(Text text) {
+        List<String> phrasings = text.kind().hasNumber() ? Phrasings.NUMBER : Phrasings.WORD;
+        ask(Family.READING, phrasings, text.text(), text.kind().word());
+    }
+
+    private void relations() {
+        Small third = plan.shapes().get(2);
+        List<Thing> things = new ArrayList<>();
+        things.add(new Thing("big object", plan.big().spot()));
+        things.add(new Thing(third.shape().word(), third.spot()));
+        plan.readables().forEach(text -> things.add(new Thing(text.kind().word(), text.spot())));
+        random.shuffle(things);
+        List<Thing> clear = things.stream().filter(QuestionWriter::isInAQuarter).toList();
+        if (!clear.isEmpty()) {
+            Thing thing = clear.get(0);
+            ask(Family.RELATION, Phrasings.CORNER, corner(thing.spot()), thing.name());
+        }
+        List<String> sides = new ArrayList<>(List.of("left", "right", "above", "below"));
+        random.shuffle(sides);
+        for (String side : sides) {
+            for (Thing a : things) {
+                for (Thing b : things) {
+                    boolean enough =
+                            questions.stream().filter(q -> q.family() == Family.RELATION).count()
+                                    == 2;
+                    if (!enough && a != b && side.equals(side(a.spot(), b.spot()))) {
+                        ask(Family.RELATION, Phrasings.SIDE, side, a.name(), b.name());
+                    }
+                }
+            }
+        }
+    }
+
+    private static boolean isInAQuarter(Thing thing) {
+        return Math.abs(thing.spot().x() - MIDDLE) >= CLEAR
+                && Math.abs(thing.spot().y() - MIDDLE) >= CLEAR;
+    }
+
+    private static String corner(Spot spot) {
+        return (spot.y() < MIDDLE ? "top " : "bottom ") + (spot.x() < MIDDLE ? "left" : "right");
+    }
+
+    /** Where a is from b; "between" if that cannot be said in one word. */
+    private static String side(Spot a, Spot b) {
+        double right = a.x() - b.x();
+        double down = a.y() - b.y();
+        if (Math.abs(right) >= STEEP * Math.abs(down)) {
+            return right < 0 ? "left" : "right";
+        }
+        if (Math.abs(down) >= STEEP * Math.abs(right)) {
+            return down < 0 ? "above" : "below";
+        }
+        return "between";
+    }
+
+    private void ask(Family family, List<String> phrasings, String answer, String... names) {
+        String text = random.of(phrasings);
+        if (names.length > 0) {
+            text = text.replace("{a}", names[0]);
+        }
+        if (names.length > 1) {
+            text = text.replace("{b}", names[1]);
+        }
+        questions.add(new Question(family, text, answer));
+    }
+
+    /** Says what the picture shows, from the whole to the detail. */
+    static String caption(ScenePlan plan) {
+        String where = "The background is a " + plan.place().word() + " at ";
+        String big = plan.light().word() + ". The big object is " + a(plan.big().colour()) + " ";
+        String kind = plan.big().kind().word() + ". ";
+        String counts =
+                Stream.of(plan.firstKind(), plan.secondKind())
+                        .map(thing -> counted(thing, plan.count(thing)))
+                        .collect(Collectors.joining(" and ", "There are ", ". "));
+        String shapes =
+                plan.shapes().stream()
+                        .map(small -> a(small.colour()) + " " + small.shape().word())
+                        .collect(Collectors.joining(", ", "The small shapes are ", ". "));
+        String texts =
+                plan.readables().stream()
+                        .map(text -> "The " + text.kind().word() + " says " + text.text() + ".")
+                        .collect(Collectors.joining(" "));
+        return where + big + kind + counts + shapes + texts;
+    }
+
+    private static String a(Colour colour) {
+        return (colour == Colour.ORANGE ? "an " : "a ") + colour.word();
+    }
+
+    private static String counted(CountedThing kind, int count) {
+        return Words.NUMBERS.get(count) + " " + (count == 1 ? kind.word() : kind.plural());
+    }
+}

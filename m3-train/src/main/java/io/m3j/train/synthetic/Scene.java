@@ -1,0 +1,64 @@
+package io.m3j.train.synthetic;
+
+import java.awt.image.BufferedImage;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * One generated picture with what can be asked about it. Nothing is drawn before {@link #picture} is
+ * called. Immutable.
+ */
+public final class Scene {
+
+    private final ScenePlan plan;
+    private final SceneOptions options;
+    private final long seed;
+    private final int index;
+    private final List<Question> questions;
+
+    Scene(long seed, int index, SceneOptions options) {
+        this.seed = seed;
+        this.index = index;
+        this.options = options;
+        SceneRandom random = SceneRandom.of(seed, index);
+        plan = ScenePlanner.plan(random.split(), options);
+        random.split();
+        questions = QuestionWriter.write(plan, random.split());
+    }
+
+    /**
+     * @return the name of this scene, such as {@code scene-7-000042}: seed and index
+     */
+    public String id() {
+        return String.format(Locale.ROOT, "scene-%d-%06d", seed, index);
+    }
+
+    /**
+     * Draws the picture, anew each time.
+     *
+     * @return 336 × 336 pixels, TYPE_INT_RGB
+     */
+    public BufferedImage picture() {
+        SceneRandom random = SceneRandom.of(seed, index);
+        random.split();
+        return ScenePainter.paint(plan, random.split(), options);
+    }
+
+    /**
+     * @return twelve questions, two of each family, in an order of this scene's own
+     */
+    public List<Question> questions() {
+        return questions;
+    }
+
+    /**
+     * @return what the picture shows, from the whole to the detail
+     */
+    public String caption() {
+        return QuestionWriter.caption(plan);
+    }
+
+    ScenePlan plan() {
+        return plan;
+    }
+}

@@ -1,0 +1,64 @@
+package io.m3j.train.synthetic;
+
+import io.m3j.core.M3Exception;
+
+/**
+ * How hard the scenes are. The benchmark is drawn with {@link #defaults}; other options make other
+ * scenes of the same seeds.
+ *
+ * @param mostOfAKind of each of the two kinds that are counted there are 0 to this many, at most 5
+ * @param smallestShape least side of a small shape, in pixels
+ * @param largestShape greatest side of a small shape, in pixels
+ * @param smallestType least height of a capital letter or digit, in pixels
+ * @param largestType greatest height of a capital letter or digit, in pixels
+ * @param words of the list of {@value Words#COUNT} words, how many are used, from its beginning
+ * @param typefaces how many of the {@value Lettering#COUNT} typefaces are used
+ * @param clutter how much noise, confetti and lines lie behind the things: 0 none, 1 the usual
+ */
+public record SceneOptions(
+        int mostOfAKind,
+        int smallestShape,
+        int largestShape,
+        double smallestType,
+        double largestType,
+        int words,
+        int typefaces,
+        double clutter) {
+
+    /**
+     * Checks that a picture has room for all of it.
+     *
+     * @throws M3Exception if one of them is out of its range
+     */
+    public SceneOptions {
+        check("mostOfAKind", mostOfAKind, 1, 5);
+        check("smallestShape", smallestShape, 8, 48);
+        check("largestShape", largestShape, smallestShape, 48);
+        check("smallestType", smallestType, 5, 16);
+        check("largestType", largestType, smallestType, 16);
+        check("words", words, 2, Words.COUNT);
+        check("typefaces", typefaces, 1, Lettering.COUNT);
+        check("clutter", clutter, 0, 3);
+    }
+
+    /**
+     * @return those of the benchmark
+     */
+    public static SceneOptions defaults() {
+        return new SceneOptions(5, 20, 34, 10, 14, Words.COUNT, Lettering.COUNT, 1);
+    }
+
+    private static void check(String name, double value, double least, double most) {
+        if (!(value >= least && value <= most)) {
+            throw new M3Exception(
+                    "scene option "
+                            + name
+                            + ": "
+                            + least
+                            + " to "
+                            + most
+                            + " expected, found "
+                            + value);
+        }
+    }
+}

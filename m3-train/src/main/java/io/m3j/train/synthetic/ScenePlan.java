@@ -1,0 +1,73 @@
+package io.m3j.train.synthetic;
+
+import java.util.List;
+
+/**
+ * What a scene is, before it is drawn: everything that a question can be about.
+ *
+ * @param place the scenery
+ * @param light the time of day
+ * @param big the big object
+ * @param counted all things of the two counted kinds
+ * @param firstKind one counted kind
+ * @param secondKind the other
+ * @param shapes three small shapes, no two of one form or one colour
+ * @param readables three things to read: two words, one number
+ */
+record ScenePlan(
+        Place place,
+        Light light,
+        Big big,
+        List<Counted> counted,
+        CountedThing firstKind,
+        CountedThing secondKind,
+        List<Small> shapes,
+        List<Text> readables) {
+
+    /**
+     * Where a thing is, in pixels from the upper left corner of the picture.
+     *
+     * @param x of its middle
+     * @param y of its middle
+     * @param halfWidth half its width, outline included
+     * @param halfHeight half its height, outline included
+     */
+    record Spot(double x, double y, double halfWidth, double halfHeight) {
+
+        boolean overlaps(Spot other) {
+            return Math.abs(x - other.x) < halfWidth + other.halfWidth
+                    && Math.abs(y - other.y) < halfHeight + other.halfHeight;
+        }
+    }
+
+    /** The big object. */
+    record Big(BigThing kind, Colour colour, Spot spot, boolean mirrored) {}
+
+    /** One thing of a counted kind. */
+    record Counted(CountedThing kind, Colour colour, Spot spot, boolean mirrored) {}
+
+    /** A small shape. */
+    record Small(SmallShape shape, Colour colour, Spot spot) {}
+
+    /**
+     * A thing to read.
+     *
+     * @param text in lower case; drawn in capitals
+     * @param typeface number of the {@link Lettering}
+     * @param height of a capital, in pixels
+     * @param textWidth in pixels
+     * @param board colour behind the text
+     */
+    record Text(
+            Readable kind,
+            String text,
+            int typeface,
+            double height,
+            double textWidth,
+            Colour board,
+            Spot spot) {}
+
+    int count(CountedThing kind) {
+        return (int) counted.stream().filter(thing -> thing.kind() == kind).count();
+    }
+}

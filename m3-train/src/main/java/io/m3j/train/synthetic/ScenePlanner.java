@@ -1,0 +1,140 @@
+package io.m3j.train.synthetic;
+
+import io.m3j.train.synthetic.ScenePlan.Big;
+import io.m3j.train.synthetic.ScenePlan.Counted;
+import io.m3j.train.synthetic.ScenePlan.Small;
+import io.m3j.train.synthetic.ScenePlan.Spot;
+import io.m3j.train.synthetic.ScenePlan.Text;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Decides what is in a scene and where. Every choice is uniform over its set and independent of the
+ * others, so that one answer tells nothing about another. Nothing overlaps: the picture is cut into
+ * 4 × 5 cells; the big object takes 2 × 2 of them, everything else a cell of its own.
+ */
+final class ScenePlanner {
+
+    static final int SIDE = 336;
+
+    private static final int COLUMNS = 4;
+    private static final int ROWS = 5;
+    private static final double CELL_WIDTH = (double) SIDE / COLUMNS;
+    private static final double CELL_HEIGHT = (double) SIDE / ROWS;
+
+    /** Between a thing and the border of its cell, in pixels. */
+    private static final double MARGIN = 2;
+
+    private final SceneRandom random;
+    private final SceneOptions options;
+    private final List<int[]> free = new ArrayList<>();
+
+    private ScenePlanner(SceneRandom random, SceneOptions options) {
+        this.random = random;
+        this.options = options;
+    }
+
+    static ScenePlan plan(SceneRandom random, SceneOptions options) {
+        return new ScenePlanner(random, options).plan();
+    }
+
+    private ScenePlan plan() {
+        Place place = random.of(Place.ALL);
+        Light light = random.of(Light.ALL);
+        Big big = big();
+        List<Text> readables = readables();
+        List<Small> shapes = shapes();
+        List<CountedThing> kinds = new ArrayList<>(CountedThing.ALL);
+        random.shuffle(kinds);
+        List<Counted> counted = new ArrayList<>();
+        for (CountedThing kind : kinds.subList(0, 2)) {
+            int count = random.between(0, options.mostOfAKind());
+            for (int i = 0; i < count; i++) {
+                counted.add(counted(kind));
+            }
+        }
+        return new ScenePlan(
+                place, light, big, counted, kinds.get(0), kinds.get(1), shapes, readables);
+    }
+
+    private Big big() {
+        int column = random.below(COLUMNS - 1);
+        int row = random.below(ROWS - 1);
+        for (int r = 0; r < ROWS; r++) {
+            for (int c = 0; c < COLUMNS; c++) {
+                boolean taken = c >= column && c <= column + 1 && r >= row && r <= row + 1;
+                if (!taken) {
+                    free.add(new int[] {c, r});
+                }
+            }
+        }
+        random.shuffle(free);
+        double half = random.between(54, 63.5);
+        // As wide as high at most by a tenth, so that kinds keep their forms.
+        double halfWidth = half * random.between(1, 1.12);
+        Spot spot = within(column, row, 2, halfWidth, half);
+        return new Big(random.of(BigThing.ALL), random.of(Colour.ALL), spot, random.coin());
+    }
+
+    private List<Text> readables() {
+        List<Readable> kinds = new ArrayList<>(Readable.WITH_WORDS);
+        random.shuffle(kinds);
+        List<String> words = new ArrayList<>(Words.READABLE.subList(0, options.words()));
+        random.shuffle(words);
+        List<Text> texts = new ArrayList<>();
+        texts.add(text(kinds.get(0), words.get(0)));
+        texts.add(text(kinds.get(1), words.get(1)));
+        texts.add(text(random.of(Readable.WITH_NUMBERS), "" + random.between(10, 99)));
+        return texts;
+    }
+
+    private Text text(Readable kind, String text) {
+        int typeface = random.below(options.typefaces());
+        double heights = Lettering.numbered(typeface).width(text.toUpperCase(Locale.ROOT));
+        double height =
+                Math.min(
+                        random.between(options.smallestType(), options.largestType()),
+                        kind.widestText() / heights);
+        double width = heights * height;
+        Colour board = kind == Readable.SCREEN ? Colour.BLACK : random.of(Colour.ALL);
+        double halfWidth = kind.halfWidth(width, height);
+        Spot spot = inFreeCell(halfWidth, kind.halfHeight(width, height));
+        return new Text(kind, text, typeface, height, width, board, spot);
+    }
+
+    private List<Small> shapes() {
+        List<SmallShape> forms = new ArrayList<>(SmallShape.ALL);
+        List<Colour> colours = new ArrayList<>(Colour.ALL);
+        random.shuffle(forms);
+        random.shuffle(colours);
+        List<Small> shapes = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            double half = random.between(options.smallestShape(), options.largestShape()) / 2.0;
+            shapes.add(new Small(forms.get(i), colours.get(i), inFreeCell(half, half)));
+        }
+        return shapes;
+    }
+
+    private Counted counted(CountedThing kind) {
+        double half = random.between(21, 26.0);
+        Spot spot = inFreeCell(half, half);
+        return new Counted(kind, random.of(Colour.ALL), spot, random.coin());
+    }
+
+    private Spot inFreeCell(double halfWidth, double halfHeight) {
+        int[] cell = free.remove(free.size() - 1);
+        return within(cell[0], cell[1], 1, halfWidth, halfHeight);
+    }
+
+    private Spot within(int column, int row, int cells, double halfWidth, double halfHeight) {
+        double x = anywhere(column * CELL_WIDTH, cells * CELL_WIDTH, halfWidth);
+        double y = anywhere(row * CELL_HEIGHT, cells * CELL_HEIGHT, halfHeight);
+        return new Spot(x, y, halfWidth, halfHeight);
+    }
+
+    private double anywhere(double start, double length, double half) {
+        double room = Math.max(0, length / 2 - half - MARGIN);
+        return random.between(start + length / 2 - room, start + length / 2 + room);
+    }
+}

@@ -1,0 +1,142 @@
+package io.m3j.train.synthetic;
+
+import static io.m3j.core.Arguments.required;
+
+import io.m3j.core.M3Exception;
+import io.m3j.llm.Conversation;
+import io.m3j.llm.M3Tokenizer;
+import io.m3j.llm.PromptTemplate;
+import io.m3j.llm.Turn;
+import io.m3j.train.data.Example;
+import io.m3j.train.data.ExampleSource;
+import io.m3j.vision.M3Image;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * Scenes as examples to train on, drawn when they are asked for: one conversation a scene, the
+ * picture before its first question, a turn for each question. The labels are the answers and what
+ * ends them.
+ *
+ * <p>Does not own the tokenizer: whoever loaded it closes it, after the last example.
+ */
+public final class ScenesSource implements ExampleSource {
+
+    private final Scenes scenes;
+    private final int count;
+    private final int questions;
+    private final M3Tokenizer tokenizer;
+    private final PromptTemplate template;
+
+    /**
+     * @param scenes to draw from
+     * @param count how many of them, from the first
+     * @param questions of each scene, 1 to 12: the first of its list
+     * @param tokenizer of the model to train
+     * @param template of the model to train, one with a separator that ends the assistant's turns,
+     *     such as vicuna_v1
+     * @throws M3Exception if a number is out of its range or the template is of another style
+     */
+    public ScenesSource(
+            Scenes scenes,
+            int count,
+            int questions,
+            M3Tokenizer tokenizer,
+            PromptTemplate template) {
+        this.scenes = required(scenes, "scenes");
+        this.count = count;
+        this.questions = questions;
+        this.tokenizer = required(tokenizer, "tokenizer");
+        this.template = required(template, "template");
+        if (count < 1) {
+            throw new M3Exception("scenes: a count of 1 or more expected, found " + count);
+        }
+        int all = scenes.scene(0).questions().size();
+        if (questions < 1 || questions > all) {
+            throw new M3Exception(
+                    "questions of a scene: 1 to " + all + " expected, found " + questions);
+        }
+        if (template.style() != PromptTemplate.Style.TWO) {
+            throw new M3Exception(
+                    "prompt template "
+                            + template.name()
+                            + ": scenes are trained on with a template like vicuna_v1");
+        }
+    }
+
+    @Override
+    public int size() {
+        return count;
+    }
+
+    @Override
+    public Example get(int index) {
+        Scene scene = scene(index);
+        Labelled labelled = labelled(scene);
+        M3Image picture = M3Image.of(scene.picture());
+        return new Example(scene.id(), labelled.ids(), labelled.labels(), List.of(picture));
+    }
+
+    @Override
+    public int length(int index) {
+        return labelled(scene(index)).ids().length - 1;
+    }
+
+    @Override
+    public String fingerprint() {
+        Object facts = List.of(scenes.options(), count, questions, template.name());
+        return "scenes-" + scenes.seed() + "-" + Integer.toHexString(facts.toString().hashCode());
+    }
+
+    private Scene scene(int index) {
+        return scenes.scene(Objects.checkIndex(index, count));
+    }
+
+    private record Labelled(long[] ids, long[] labels) {}
+
+    /**
+     * The conversation written down and encoded up to each answer's begin and end: what is new since
+     * the last end is prompt, what is new since the begin is answer.
+     */
+    private Labelled labelled(Scene scene) {
+        List<Turn> turns = new ArrayList<>();
+        long[] ids = {};
+        long[] labels = {};
+        for (Question question : scene.questions().subList(0, questions)) {
+            String image = turns.isEmpty() ? M3Tokenizer.IMAGE_MARKER + "\n" : "";
+            turns.add(Turn.user(image + question.text()));
+            long[] asked = encoded(turns, Turn.open());
+            long[] answered = encoded(turns, Turn.assistant(question.answer()));
+            turns.add(Turn.assistant(question.answer()));
+            requireStart(scene, ids, asked);
+            requireStart(scene, asked, answered);
+            long[] longer = Arrays.copyOf(labels, answered.length);
+            Arrays.fill(longer, labels.length, asked.length, Example.IGNORED);
+            System.arraycopy(
+                    answered, asked.length, longer, asked.length, answered.length - asked.length);
+            labels = longer;
+            ids = answered;
+        }
+        return new Labelled(ids, labels);
+    }
+
+    private long[] encoded(List<Turn> turns, Turn last) {
+        List<Turn> all = new ArrayList<>(turns);
+        all.add(last);
+        return tokenizer.encodeWithImages(
+                template.prompt(Conversation.of(all.toArray(Turn[]::new))));
+    }
+
+    private void requireStart(Scene scene, long[] start, long[] whole) {
+        if (start.length >= whole.length || Arrays.mismatch(start, whole) != start.length) {
+            throw new M3Exception(
+                    scene.id()
+                            + ": the ids of the conversation up to an answer expected to begin the ids"
+                            + " of the whole, found others; this tokenizer joins text across the"
+                            + " separators of "
+                            + template.name());
+        }
+    }
+}

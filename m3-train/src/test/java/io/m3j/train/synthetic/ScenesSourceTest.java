@@ -1,0 +1,130 @@
+package io.m3j.train.synthetic;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.m3j.core.M3Exception;
+import io.m3j.llm.Conversation;
+import io.m3j.llm.M3Tokenizer;
+import io.m3j.llm.PromptTemplate;
+import io.m3j.train.data.Example;
+import io.m3j.vision.M3Image;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+
+class ScenesSourceTest {
+
+    private static final Path RECIPE = Path.of("..", "examples", "recipes", "m3j-tiny");
+    private static final M3Tokenizer TOKENIZER = M3Tokenizer.load(RECIPE);
+    private static final PromptTemplate VICUNA = PromptTemplate.named("vicuna_v1");
+    private static final Scenes SCENES = Scenes.of(3);
+
+    private final ScenesSource source = new ScenesSource(SCENES, 50, 4, TOKENIZER, VICUNA);
+
+    @AfterAll
+    static void close() {
+        TOKENIZER.close();
+    }
+
+    @Test
+    void beginsWithTheIdsThatTheModelIsAskedWith() {
+        for (int i = 0; i < source.size(); i++) {
+            String first = SCENES.scene(i).questions().get(0).text();
+            long[] asked =
+                    TOKENIZER.encodeWithImages(
+                            VICUNA.prompt(Conversation.ask("<image>\n" + first)));
+            Example example = source.get(i);
+
+            assertThat(example.ids()).startsWith(asked);
+            assertThat(example.labels()[asked.length - 1]).isEqualTo(Example.IGNORED);
+            assertThat(example.labels()[asked.length]).isNotEqualTo(Example.IGNORED);
+        }
+    }
+
+    @Test
+    void labelsTheAnswersAndWhatEndsThem() {
+        for (int i = 0; i < source.size(); i++) {
+            Example example = source.get(i);
+            List<String> answers = new ArrayList<>();
+            StringBuilder answer = new StringBuilder();
+            for (int j = 0; j < example.labels().length; j++) {
+                long label = example.labels()[j];
+                if (label == TOKENIZER.eosId()) {
+                    answers.add(answer.toString().strip());
+                    answer.setLength(0);
+                } else if (label != Example.IGNORED) {
+                    assertThat(label).isEqualTo(example.ids()[j]);
+                    answer.append(TOKENIZER.decode(new long[] {label}, false)).append(' ');
+                }
+            }
+
+            assertThat(answer).isEmpty();
+            assertThat(answers.stream().map(text -> text.replace("  ", " ")))
+                    .hasSize(4)
+                    .zipSatisfy(
+                            SCENES.scene(i).questions().subList(0, 4).stream()
+                                    .map(Question::answer)
+                                    .toList(),
+                            (found, expected) ->
+                                    assertThat(found.replace(" ", ""))
+                                            .isEqualTo(expected.replace(" ", "")));
+        }
+    }
+
+    @Test
+    void writesTheWholeConversationAsTheTemplateDoes() {
+        Example example = source.get(0);
+        long[] text = Arrays.stream(example.ids()).filter(i -> i != M3Tokenizer.IMAGE_ID).toArray();
+        List<Question> questions = SCENES.scene(0).questions();
+
+        assertThat(TOKENIZER.decode(text, false))
+                .startsWith("<s>")
+                .contains("USER:")
+                .contains(questions.get(3).text() + " ASSISTANT: " + questions.get(3).answer())
+                .endsWith("</s>");
+    }
+
+    @Test
+    void holdsThePictureOfItsScene() {
+        assertThat(source.get(5).images()).containsExactly(M3Image.of(SCENES.scene(5).picture()));
+    }
+
+    @Test
+    void tellsTheLengthWithoutThePicture() {
+        assertThat(source.length(7)).isEqualTo(source.get(7).ids().length - 1);
+    }
+
+    @Test
+    void itsFingerprintTellsItsSettingsApart() {
+        List<String> prints =
+                List.of(
+                        source.fingerprint(),
+                        new ScenesSource(Scenes.of(4), 50, 4, TOKENIZER, VICUNA).fingerprint(),
+                        new ScenesSource(SCENES, 51, 4, TOKENIZER, VICUNA).fingerprint(),
+                        new ScenesSource(SCENES, 50, 5, TOKENIZER, VICUNA).fingerprint());
+
+        assertThat(prints).doesNotHaveDuplicates();
+        assertThat(new ScenesSource(Scenes.of(3), 50, 4, TOKENIZER, VICUNA).fingerprint())
+                .isEqualTo(source.fingerprint());
+    }
+
+    @Test
+    void refusesWhatItCannotDo() {
+        assertThatThrownBy(() -> new ScenesSource(SCENES, 0, 4, TOKENIZER, VICUNA))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("1 or more expected, found 0");
+        assertThatThrownBy(() -> new ScenesSource(SCENES, 5, 13, TOKENIZER, VICUNA))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("1 to 12 expected, found 13");
+        assertThatThrownBy(
+                        () ->
+                                new ScenesSource(
+                                        SCENES, 5, 4, TOKENIZER, PromptTemplate.named("mpt")))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("vicuna_v1");
+    }
+}
