@@ -1,6 +1,5 @@
 package io.m3j.train.synthetic;
 
-import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Shape;
 import java.awt.geom.AffineTransform;
@@ -83,14 +82,7 @@ final class Sketch {
 
     /** To be called last: works the outline out, once. */
     Sketch done() {
-        BasicStroke pen =
-                new BasicStroke((float) (2 * edge), BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND);
-        Area area = new Area();
-        for (Part part : parts) {
-            area.add(new Area(part.shape()));
-            area.add(new Area(pen.createStrokedShape(part.shape())));
-        }
-        outline = new Path2D.Double(area);
+        outline = Outline.around(parts.stream().map(Part::shape).toList(), edge);
         return this;
     }
 
