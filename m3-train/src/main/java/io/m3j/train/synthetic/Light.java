@@ -7,7 +7,7 @@ import java.util.List;
 enum Light implements Named {
     DAY(new Color(105, 180, 250), new Color(215, 236, 252), 100, 100, 100),
     DUSK(new Color(120, 65, 130), new Color(252, 150, 75), 88, 62, 52),
-    NIGHT(new Color(8, 12, 40), new Color(32, 40, 84), 34, 37, 50);
+    NIGHT(new Color(8, 12, 40), new Color(32, 40, 84), 38, 37, 45);
 
     static final List<Light> ALL = List.of(values());
 

@@ -17,7 +17,7 @@ final class Phrasings {
                     "What time of day is it?",
                     "Is it day, dusk or night?",
                     "Which time of day does it show?",
-                    "Was this at day, dusk or night?",
+                    "Day, dusk or night?",
                     "Name the time of day.");
     static final List<String> BIG_KIND =
             List.of(
@@ -56,18 +56,18 @@ final class Phrasings {
                     "From the {b}, in which direction is the {a}?");
     static final List<String> SHAPE_COLOUR =
             List.of(
-                    "What color is the {a}?",
-                    "Which color does the {a} have?",
-                    "What is the color of the {a}?",
-                    "Name the color of the {a}.",
-                    "Which color is the {a}?");
+                    "What color is the small {a}?",
+                    "Which color does the small {a} have?",
+                    "What is the color of the small {a}?",
+                    "Name the color of the small {a}.",
+                    "Which color is the small {a}?");
     static final List<String> COLOUR_SHAPE =
             List.of(
                     "Which small shape is {a}?",
                     "What is the small {a} shape?",
-                    "What shape is {a}?",
-                    "Name the {a} shape.",
-                    "Which form does the {a} shape have?");
+                    "What small shape is {a}?",
+                    "Name the small {a} shape.",
+                    "Which form does the small {a} shape have?");
     static final List<String> WORD =
             List.of(
                     "What does the {a} say?",

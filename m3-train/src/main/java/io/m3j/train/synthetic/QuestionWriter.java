@@ -72,7 +72,7 @@ final class QuestionWriter {
         Small third = plan.shapes().get(2);
         List<Thing> things = new ArrayList<>();
         things.add(new Thing("big object", plan.big().spot()));
-        things.add(new Thing(third.shape().word(), third.spot()));
+        things.add(new Thing("small " + third.shape().word(), third.spot()));
         plan.readables().forEach(text -> things.add(new Thing(text.kind().word(), text.spot())));
         random.shuffle(things);
         List<Thing> clear = things.stream().filter(QuestionWriter::isInAQuarter).toList();
