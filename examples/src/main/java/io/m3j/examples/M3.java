@@ -73,6 +73,7 @@ public final class M3 implements Runnable {
                         new BenchCommand(terminal),
                         new QuantizeCommand(terminal),
                         new EvalCommand(terminal),
+                        new ScenesCommand(terminal),
                         new MakeRandomCommand(terminal))
                 .forEach(root::addSubcommand);
         return root.setOut(terminal.out())
