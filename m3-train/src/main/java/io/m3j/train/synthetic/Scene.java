@@ -22,7 +22,7 @@ public final class Scene {
         this.options = options;
         SceneRandom random = SceneRandom.of(seed, index);
         plan = ScenePlanner.plan(random.split(), options);
-        random.split();
+        random.split(); // the painter's
         questions = QuestionWriter.write(plan, random.split());
     }
 
@@ -40,7 +40,7 @@ public final class Scene {
      */
     public BufferedImage picture() {
         SceneRandom random = SceneRandom.of(seed, index);
-        random.split();
+        random.split(); // the plan's
         return ScenePainter.paint(plan, random.split(), options);
     }
 
