@@ -25,9 +25,12 @@ class SceneAnswersTest {
                 Family.COUNT,
                 (plan, question) -> {
                     CountedThing kind =
-                            only(CountedThing.ALL.stream().filter(k -> names(question, k.plural())));
+                            only(
+                                    CountedThing.ALL.stream()
+                                            .filter(k -> names(question, k.plural())));
                     int number = Words.NUMBERS.indexOf(question.answer());
-                    assertThat(plan.counted().stream().filter(t -> t.kind() == kind)).hasSize(number);
+                    assertThat(plan.counted().stream().filter(t -> t.kind() == kind))
+                            .hasSize(number);
                 });
     }
 
@@ -85,7 +88,8 @@ class SceneAnswersTest {
                     if (order.size() == 1) {
                         Spot spot = named.get(order.get(0));
                         assertThat(question.answer().startsWith("top")).isEqualTo(spot.y() < 141);
-                        assertThat(question.answer().startsWith("bottom")).isEqualTo(spot.y() > 195);
+                        assertThat(question.answer().startsWith("bottom"))
+                                .isEqualTo(spot.y() > 195);
                         assertThat(question.answer().endsWith("left")).isEqualTo(spot.x() < 141);
                         assertThat(question.answer().endsWith("right")).isEqualTo(spot.x() > 195);
                         return;
@@ -145,7 +149,9 @@ class SceneAnswersTest {
                         ceiling.put(
                                 family,
                                 forms.values().stream()
-                                                .mapToInt(answers -> Collections.max(answers.values()))
+                                                .mapToInt(
+                                                        answers ->
+                                                                Collections.max(answers.values()))
                                                 .sum()
                                         / (2.0 * COUNT)));
         assertThat(ceiling.get(Family.BACKGROUND)).isBetween(.2, .27);
