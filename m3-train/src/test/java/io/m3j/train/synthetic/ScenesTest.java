@@ -81,7 +81,7 @@ class ScenesTest {
                     .forEach(
                             t ->
                                     assertThat(share(picture, t.spot(), t.colour()))
-                                            .isGreaterThan(.1));
+                                            .isGreaterThan(.07));
             plan.shapes()
                     .forEach(
                             t ->
