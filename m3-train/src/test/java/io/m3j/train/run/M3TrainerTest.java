@@ -84,8 +84,9 @@ class M3TrainerTest {
     @Test
     void aRunStoppedBehindEveryStepEqualsOneThatWasNot() throws IOException {
         Recipe recipe =
-                with(
-                        "{'loss':{'mode':'one_random_scale'},'evaluation':{'every_steps':3,"
+                with( // one example a step: some resumed steps have no picture, and no gradient of
+                        // the tower
+                        "{'batch':{'size':1},'loss':{'mode':'one_random_scale'},'evaluation':{'every_steps':3,"
                                 + "'data':[{'scenes':{'count':1}}]}}");
         RunReport whole = run(recipe, "whole");
         assertThat(whole.end()).isEqualTo(End.FINISHED);
