@@ -129,7 +129,7 @@ public final class AdamW implements AutoCloseable {
             model.parameters()
                     .forEach(
                             (name, parameter) -> {
-                                Optional<NDArray> gradient = gathered(scope, name, parameter);
+                                Optional<NDArray> gradient = kernels.gradient(scope, parameter);
                                 if (gradient.isPresent()) {
                                     gradients.put(name, gradient.get());
                                     groups.computeIfAbsent(group(name), key -> new ArrayList<>())
@@ -138,18 +138,6 @@ public final class AdamW implements AutoCloseable {
                             });
             groups.forEach((group, names) -> step(group, names, gradients, rate));
         }
-    }
-
-    /**
-     * What moments were restored for has had a gradient before: that it has none yet means 0, as in the run
-     * that was not stopped.
-     */
-    private Optional<NDArray> gathered(NDManager scope, String name, NDArray parameter) {
-        Optional<NDArray> gradient = kernels.gradient(scope, parameter);
-        if (gradient.isPresent() || !moments.containsKey(name)) {
-            return gradient;
-        }
-        return Optional.of(kernels.zeros(scope, parameter.getShape()));
     }
 
     private Group group(String name) {
