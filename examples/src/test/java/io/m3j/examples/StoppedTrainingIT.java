@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,7 +56,10 @@ class StoppedTrainingIT {
         assertThat(process.exitValue()).as(log).isEqualTo(TERMINATED);
         int steps = Files.readAllLines(metrics).size();
         assertThat(log).contains("interrupted; --resume auto goes on behind step " + steps);
-        assertThat(directory.resolve("run/checkpoints").resolve("step-%010d".formatted(steps)))
+        assertThat(
+                        directory
+                                .resolve("run/checkpoints")
+                                .resolve(String.format(Locale.ROOT, "step-%010d", steps)))
                 .isDirectory();
     }
 }
