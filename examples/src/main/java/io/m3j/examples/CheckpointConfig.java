@@ -50,7 +50,7 @@ record CheckpointConfig(ModelShape shape, long seed) {
         config.putArray("architectures").add("LlavaLlamaForCausalLM");
         config.put("model_type", "llava_llama");
         config.put(ModelInfo.UNTRAINED_KEY, true);
-        config.put("m3j_seed", seed);
+        config.put(ModelInfo.SEED_KEY, seed);
         config.put("hidden_size", decoder.hiddenSize());
         config.put("intermediate_size", decoder.intermediateSize());
         config.put("num_hidden_layers", decoder.layers());

@@ -12,6 +12,7 @@ import io.m3j.train.run.RunReport;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
@@ -79,6 +80,8 @@ final class TrainCommand implements Callable<Integer> {
         Recipe read = Recipe.read(recipe);
         Path directory = run == null ? read.run().orElseThrow(this::noDirectory) : run;
         Device chosen = Refusals.naming("--device", "device", () -> Devices.of(device));
+        CountDownLatch ended = new CountDownLatch(1);
+        Optional<Thread> hook = Optional.empty();
         try (DataSources data = DataSources.open(read);
                 TrainingProgress progress = new TrainingProgress(terminal);
                 M3Trainer trainer =
@@ -89,7 +92,12 @@ final class TrainCommand implements Callable<Integer> {
                                 data.data(),
                                 chosen,
                                 progress)) {
-            print(directory, stoppable(trainer));
+            hook = Optional.of(stopping(trainer, ended));
+            Runtime.getRuntime().addShutdownHook(hook.get());
+            print(directory, trainer.run());
+        } finally {
+            ended.countDown();
+            hook.ifPresent(TrainCommand::removed);
         }
         return 0;
     }
@@ -99,27 +107,18 @@ final class TrainCommand implements Callable<Integer> {
                 recipe + ": run is missing, expected a directory; or give --run DIR");
     }
 
-    /** A signal lets the step end, and the JVM wait for its checkpoint. */
-    private static RunReport stoppable(M3Trainer trainer) {
-        CountDownLatch ended = new CountDownLatch(1);
-        Thread hook =
-                new Thread(
-                        () -> {
-                            trainer.requestStop();
-                            try {
-                                ended.await();
-                            } catch (InterruptedException e) {
-                                Thread.currentThread().interrupt();
-                            }
-                        },
-                        "m3-train-stop");
-        Runtime.getRuntime().addShutdownHook(hook);
-        try {
-            return trainer.run();
-        } finally {
-            ended.countDown();
-            removed(hook);
-        }
+    /** A signal lets the step end, and the JVM wait for its checkpoint, the last word and what is closed. */
+    private static Thread stopping(M3Trainer trainer, CountDownLatch ended) {
+        return new Thread(
+                () -> {
+                    trainer.requestStop();
+                    try {
+                        ended.await();
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                },
+                "m3-train-stop");
     }
 
     private static void removed(Thread hook) {

@@ -1,7 +1,9 @@
 package io.m3j.llm;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
 import io.m3j.core.weights.Checkpoint;
+import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.Layout;
 import io.m3j.core.weights.StoredTensor;
 import io.m3j.core.weights.TensorInfo;
@@ -126,17 +128,20 @@ public final class ModelFiles implements AutoCloseable {
 
     /**
      * Copies what describes the model beside its weights: config.json, with the sizes of a tower that lies
-     * elsewhere, the tokenizer's files, how pictures are prepared.
+     * elsewhere, the tokenizer's files, how pictures are prepared. What it says of weights becomes true of new
+     * ones.
      *
      * @param directory that exists and has none of these files
+     * @param type of the new weights
      * @throws IOException if one of them cannot be read or written
      */
-    public void copyDescription(Path directory) throws IOException {
+    public void copyDescription(Path directory, ElementType type) throws IOException {
         Path source = config.directory();
         QuantisedCheckpoint.copyFiles(source, locator, directory);
-        Files.writeString(
-                directory.resolve(CONFIG),
-                QuantisedCheckpoint.configWithTower(source, config, locator).toPrettyString());
+        ObjectNode json = QuantisedCheckpoint.configWithTower(source, config, locator);
+        json.remove(List.of(ModelInfo.UNTRAINED_KEY, ModelInfo.SEED_KEY));
+        json.put("torch_dtype", type == ElementType.BFLOAT16 ? "bfloat16" : "float32");
+        Files.writeString(directory.resolve(CONFIG), json.toPrettyString());
     }
 
     @Override

@@ -59,6 +59,9 @@ public record ModelInfo(
     /** The key of config.json that says that a checkpoint's weights were never trained. */
     public static final String UNTRAINED_KEY = "m3j_untrained";
 
+    /** The key of config.json that holds the seed of such weights. */
+    public static final String SEED_KEY = "m3j_seed";
+
     private static final List<String> TOKENIZER_FILES =
             List.of("tokenizer.model", "tokenizer.json");
 

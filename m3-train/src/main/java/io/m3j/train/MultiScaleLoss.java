@@ -24,6 +24,15 @@ import java.util.function.Supplier;
  */
 final class MultiScaleLoss {
 
+    /**
+     * What is done behind the loss.
+     *
+     * @param back whether gradients are wanted; then something of the decoder learns, or the tokens are a
+     *     leaf
+     * @param toTokens whether the tokens are a leaf in which gradients gather
+     */
+    record Way(boolean back, boolean toTokens) {}
+
     private final TrainableModel model;
     private final TrainingKernels kernels;
     private final Network network;
@@ -50,30 +59,28 @@ final class MultiScaleLoss {
      * @param tokens [T, N, D], a leaf if its gradient is wanted; empty [0, N, D] without pictures
      * @param examples of the batch
      * @param share that this batch's loss has in the whole
-     * @param backwards whether gradients are wanted, which then reach the tokens or the decoder's
-     *     embeddings
+     * @param way whether gradients are wanted, and where they go
      * @param seed of the random scales
      * @return what the batch said
      * @throws M3Exception if no label is left after cutting, or a loss is no number; gradients are then
      *     incomplete and are to be thrown away
      */
-    StepResult run(
-            NDArray tokens, List<Example> examples, double share, boolean backwards, long seed) {
+    StepResult run(NDArray tokens, List<Example> examples, double share, Way way, long seed) {
         Tally tally = new Tally();
         if (options.mode() == LossOptions.Mode.ONE_RANDOM_SCALE) {
             List<Scale> scales = drawn(examples.size(), seed);
             Scale finest = Collections.max(scales);
             double total = options.weights().values().stream().mapToDouble(w -> w).sum();
             LossWeights weights = new LossWeights(1, share * total, 0, 0);
-            pass(tokens, examples, scales, finest, weights, List.of(), backwards, tally).close();
+            pass(tokens, examples, scales, finest, weights, List.of(), way, tally).close();
         } else {
-            everyScale(tokens, examples, share, backwards, tally);
+            everyScale(tokens, examples, share, way, tally);
         }
         return tally.result(examples);
     }
 
     private void everyScale(
-            NDArray tokens, List<Example> examples, double share, boolean backwards, Tally tally) {
+            NDArray tokens, List<Example> examples, double share, Way way, Tally tally) {
         List<Scale> scales = new ArrayList<>(options.scales());
         Collections.reverse(scales);
         List<NDArray> teachers = new ArrayList<>(); // of the finest scale, of the last one
@@ -86,8 +93,11 @@ final class MultiScaleLoss {
                                 share * options.distillation(),
                                 share * options.consistency());
                 List<Scale> all = Collections.nCopies(examples.size(), scale);
-                NDArray logits =
-                        pass(tokens, examples, all, scale, weights, teachers, backwards, tally);
+                NDArray logits = pass(tokens, examples, all, scale, weights, teachers, way, tally);
+                if (!compares()) {
+                    logits.close();
+                    continue;
+                }
                 if (teachers.size() > 1) {
                     teachers.remove(1).close();
                 }
@@ -100,6 +110,11 @@ final class MultiScaleLoss {
         } finally {
             teachers.forEach(NDArray::close);
         }
+    }
+
+    /** Whether scales are held against each other. */
+    private boolean compares() {
+        return options.distillation() + options.consistency() > 0;
     }
 
     private List<Scale> drawn(int count, long seed) {
@@ -129,7 +144,7 @@ final class MultiScaleLoss {
             Scale label,
             LossWeights weights,
             List<NDArray> teachers,
-            boolean backwards,
+            Way way,
             Tally tally) {
         Collation places = Collation.of(examples, scales, step.longest(), labelsUntil(examples));
         if (places.rows().length == 0) {
@@ -160,7 +175,7 @@ final class MultiScaleLoss {
                             examples.size()); //                                        [B, L, D]
             try (Chain layers = network.decoder(scope, places.length())) {
                 NDArray out = layers.forward(x); //                                     [B, L, D]
-                NDArray leaf = backwards ? kernels.leaf(scope, out) : out;
+                NDArray leaf = way.back() ? kernels.leaf(scope, out) : out;
                 Supplier<ScaleLoss> computation =
                         () ->
                                 kernels.decoderLoss(
@@ -175,15 +190,15 @@ final class MultiScaleLoss {
                                         model.config().decoder().rmsNormEpsilon(),
                                         step.type());
                 ScaleLoss loss =
-                        backwards ? computation.get() : kernels.withoutGradients(computation);
+                        way.back() ? computation.get() : kernels.withoutGradients(computation);
                 double value = loss.loss().getFloat();
                 if (!Double.isFinite(value)) {
                     throw new NonFiniteLossException(label, value, examples);
                 }
                 tally.add(label, loss, value, places);
-                if (backwards) {
+                if (way.back()) {
                     kernels.backward(loss.loss());
-                    layers.backward(kernels.gradient(scope, leaf).orElseThrow(), true);
+                    back(layers, kernels.gradient(scope, leaf).orElseThrow(), way);
                 }
                 NDArray logits = loss.logits();
                 logits.attach(tokens.getManager());
@@ -192,14 +207,21 @@ final class MultiScaleLoss {
         }
     }
 
+    /** Goes on behind the layers, and into them, only where something learns. */
+    private void back(Chain layers, NDArray gradient, Way way) {
+        boolean further = way.toTokens() || model.learns("decoder.embed_tokens.weight");
+        if (further || model.learnsWithin("decoder.layers.")) {
+            layers.backward(gradient, further);
+        }
+    }
+
     /** Teachers and taught must speak of the same ids: what the finest scale cuts off counts nowhere. */
     private int[] labelsUntil(List<Example> examples) {
-        boolean taught = options.distillation() + options.consistency() > 0;
         Scale finest = Collections.max(options.scales());
         return examples.stream()
                 .mapToInt(
                         example ->
-                                taught
+                                compares()
                                         ? Collation.idsWithin(example, finest, step.longest())
                                         : Integer.MAX_VALUE)
                 .toArray();

@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * A model whose parameters can learn: float32 arrays under our names, read from a checkpoint of any
@@ -212,6 +213,23 @@ public final class TrainableModel implements AutoCloseable {
 
     /**
      * @param name our name of a parameter
+     * @return whether it learns, itself and not by an adapter
+     */
+    boolean learns(String name) {
+        return parameter(name).hasGradient();
+    }
+
+    /**
+     * @param prefix of our names
+     * @return whether a parameter or an adapter under it learns
+     */
+    boolean learnsWithin(String prefix) {
+        return parameters.entrySet().stream()
+                .anyMatch(e -> e.getKey().startsWith(prefix) && e.getValue().hasGradient());
+    }
+
+    /**
+     * @param name our name of a parameter
      * @return what has gathered in it since it was last zeroed, a new handle of the same numbers that
      *     the caller closes; empty if nothing ever reached it
      */
@@ -292,7 +310,11 @@ public final class TrainableModel implements AutoCloseable {
      * @param name our name of a parameter that learns no more
      */
     void freeze(String name) {
-        parameter(name).setRequiresGradient(false);
+        // A new array: the old one would keep the gradient that it has, and be stepped along it.
+        NDArray before = parameter(name);
+        FloatBuffer values = FloatBuffer.wrap(before.toFloatArray());
+        parameters.put(name, kernels.parameter(manager, values, before.getShape(), false));
+        before.close();
     }
 
     /**
@@ -331,13 +353,14 @@ public final class TrainableModel implements AutoCloseable {
     public void save(Path directory, ElementType type) {
         try {
             Files.createDirectories(directory);
-            files.copyDescription(directory);
+            files.copyDescription(directory, type);
         } catch (IOException e) {
             throw new M3Exception(directory + ": cannot be written (" + e + ")", e);
         }
         FloatType wanted = type == ElementType.BFLOAT16 ? FloatType.BFLOAT16 : FloatType.FLOAT32;
         SafetensorsWriter writer = new SafetensorsWriter();
-        try (NDManager scope = conversions.newManager()) {
+        AtomicReference<NDManager> written = new AtomicReference<>(conversions.newManager());
+        try {
             parameters.forEach(
                     (name, array) -> {
                         if (Lora.isAdapter(name)) {
@@ -346,11 +369,14 @@ public final class TrainableModel implements AutoCloseable {
                         TensorInfo info = new TensorInfo(theirs(name), type, array.getShape());
                         writer.add(
                                 info,
-                                () ->
-                                        conversions.store(
-                                                conversions.convert(
-                                                        scope, effective(scope, name), wanted),
-                                                info));
+                                () -> {
+                                    // What the tensor before took is on the disk.
+                                    written.getAndSet(conversions.newManager()).close();
+                                    NDManager scope = written.get();
+                                    NDArray numbers = effective(scope, name);
+                                    return conversions.store(
+                                            conversions.convert(scope, numbers, wanted), info);
+                                });
                     });
             List<String> rest =
                     files.names().stream().filter(name -> !parameters.containsKey(name)).toList();
@@ -358,6 +384,8 @@ public final class TrainableModel implements AutoCloseable {
                 writer.add(files.get(name).named(theirs(name)));
             }
             writer.writeDirectory(directory, LARGEST_SHARD);
+        } finally {
+            written.get().close();
         }
     }
 

@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.m3j.core.M3Exception;
 import io.m3j.core.torch.TrainingKernels;
+import io.m3j.train.MultiScaleLoss.Way;
 import java.nio.FloatBuffer;
 
 /**
@@ -54,7 +55,8 @@ public final class TrainingStep {
             boolean gather = !batch.pixels().isEmpty() && sees();
             NDArray leaf = gather ? kernels.leaf(scope, tokens) : tokens;
             boolean back = gather || model.learns(Part.DECODER);
-            StepResult result = of(loss).run(leaf, batch.examples(), share, back, seed);
+            StepResult result =
+                    of(loss).run(leaf, batch.examples(), share, new Way(back, gather), seed);
             if (gather) {
                 eyes.backward(kernels.gradient(scope, leaf).orElseThrow(), false);
             }
@@ -76,7 +78,7 @@ public final class TrainingStep {
                     try (NDManager scope = kernels.newManager();
                             Chain eyes = network.eyes()) {
                         NDArray tokens = tokens(scope, eyes, batch);
-                        return of(loss).run(tokens, batch.examples(), 1, false, 0);
+                        return of(loss).run(tokens, batch.examples(), 1, new Way(false, false), 0);
                     }
                 });
     }

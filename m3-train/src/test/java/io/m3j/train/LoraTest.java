@@ -10,8 +10,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
+import io.m3j.core.Pooling;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
+import io.m3j.core.torch.FloatType;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.core.weights.ElementType;
 import java.io.IOException;
@@ -21,6 +23,8 @@ import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LoraTest {
 
@@ -228,6 +232,50 @@ class LoraTest {
             assertThatThrownBy(() -> Lora.load(model, adapter))
                     .isInstanceOf(M3Exception.class)
                     .hasMessageContaining(message);
+        }
+    }
+
+    @Test
+    void frozenWeightsAreNeitherSteppedNorDecayed() {
+        try (TrainableModel model = model(Part.DECODER)) {
+            TrainingStep step = new TrainingStep(model, StepOptions.plain(2048));
+            step.accumulate(batch(model), LOSS, 1, 0); // leaves gradients in what is frozen next
+            Lora.attach(model, QUERIES, 1);
+            float[] before = model.parameters().get(QUERY).toFloatArray();
+            AdamW.Options decaying = new AdamW.Options(0.9, 0.999, 1e-8, 0.1);
+            try (AdamW optimizer = new AdamW(model, decaying)) {
+                model.zeroGradients();
+                step.accumulate(batch(model), LOSS, 1, 0);
+                optimizer.clip(1);
+                optimizer.step(part -> 1e-2);
+                assertThat(optimizer.moments().keySet()).isNotEmpty().allMatch(Lora::isAdapter);
+            }
+            assertThat(model.parameters().get(QUERY).toFloatArray()).isEqualTo(before);
+        }
+    }
+
+    /** The embeddings do not learn, so that nothing lies before the first layer. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void adaptersLearnFromTextAlone(int layersAgain) {
+        try (TrainableModel model = model(Part.DECODER)) {
+            Lora.attach(model, QUERIES, 1);
+            TrainingBatch mixed =
+                    GoldenBatch.of(
+                            model, Golden.json("golden/train.json").get("batches").get("mixed"));
+            TrainingBatch text = new TrainingBatch(List.of(mixed.examples().get(1)), List.of());
+            StepOptions options =
+                    new StepOptions(Pooling.AVERAGE, FloatType.FLOAT32, layersAgain, 2048);
+            new TrainingStep(model, options).accumulate(text, LOSS, 1, 0);
+            boolean moved = false;
+            for (String name : model.parameters().keySet()) {
+                if (Lora.isAdapter(name)) {
+                    try (NDArray gradient = model.gradient(name).orElseThrow()) {
+                        moved |= gradient.abs().sum().getFloat() > 0;
+                    }
+                }
+            }
+            assertThat(moved).isTrue();
         }
     }
 }

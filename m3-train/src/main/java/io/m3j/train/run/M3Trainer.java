@@ -383,7 +383,9 @@ public final class M3Trainer implements AutoCloseable {
         checkpoints.keep(recipe.checkpoints().keep(), now.bestStep());
         stepStored = now.step();
         nanosStored = System.nanoTime();
-        drawCurves();
+        if (!stopRequested) {
+            drawCurves(); // where the JVM is about to end, Java2D no longer starts
+        }
     }
 
     private double seconds() {
