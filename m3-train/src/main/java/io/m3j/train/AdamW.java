@@ -16,8 +16,9 @@ import java.util.Optional;
 import java.util.function.ToDoubleFunction;
 
 /**
- * AdamW as PyTorch computes it: decay is decoupled, biases of the moments are corrected, and a parameter
- * that no gradient has reached is left alone.
+ * AdamW as PyTorch computes it: decay is decoupled, and biases of the moments are corrected. A parameter
+ * that learns has a gradient of zeros before any has reached it, and is stepped with it; one that does not
+ * learn is left alone.
  *
  * <p>Owns native memory, the two moments of each parameter: the caller closes it, before the model.
  */
