@@ -20,7 +20,6 @@ import java.util.List;
  */
 public final class FivePassStep {
 
-    private final TrainableModel model;
     private final TrainingKernels kernels;
     private final TrainingStep step;
     private final Network network;
@@ -31,9 +30,8 @@ public final class FivePassStep {
      * @param options how to compute; activations are kept whatever they say
      */
     public FivePassStep(TrainableModel model, StepOptions options) {
-        this.model = required(model, "model");
         this.options = required(options, "options");
-        this.kernels = model.kernels();
+        this.kernels = required(model, "model").kernels();
         this.step = new TrainingStep(model, options);
         this.network = new Network(model, options.type(), 0);
     }
@@ -78,28 +76,10 @@ public final class FivePassStep {
                         Collections.nCopies(count, scale),
                         options.longest(),
                         all);
-        NDArray visual = kernels.pool(scope, tokens, model.ladder(), scale, options.pooling());
-        NDArray x =
-                kernels.decoderEmbed(
-                        scope,
-                        model.effective(scope, "decoder.embed_tokens.weight"),
-                        List.of(visual),
-                        places.ids(),
-                        places.index(),
-                        count); //                                                      [B, L, D]
+        NDArray x = network.embeddings(scope, tokens, places, options.pooling(), count);
         Chain layers = network.decoder(scope, places.length());
         open.add(layers);
-        return kernels.decoderLoss(
-                        scope,
-                        layers.forward(x),
-                        model.effective(scope, "decoder.norm.weight"),
-                        network.head(scope),
-                        places.rows(),
-                        places.targets(),
-                        List.of(),
-                        new LossWeights(1, weight, 0, 0),
-                        model.config().decoder().rmsNormEpsilon(),
-                        options.type())
-                .loss();
+        LossWeights weights = new LossWeights(1, weight, 0, 0);
+        return network.loss(scope, layers.forward(x), places, List.of(), weights).loss();
     }
 }

@@ -159,36 +159,14 @@ final class MultiScaleLoss {
                             + " or cut off? Use a longer limit or a coarser scale");
         }
         try (NDManager scope = kernels.newManager()) {
-            List<NDArray> visual = new ArrayList<>();
-            for (Scale scale : places.scales()) {
-                visual.add(
-                        kernels.pool(
-                                scope, tokens, model.ladder(), scale, step.pooling())); // [T·s, D]
-            }
             NDArray x =
-                    kernels.decoderEmbed(
-                            scope,
-                            model.effective(scope, "decoder.embed_tokens.weight"),
-                            visual,
-                            places.ids(),
-                            places.index(),
-                            examples.size()); //                                        [B, L, D]
+                    network.embeddings(
+                            scope, tokens, places, step.pooling(), examples.size()); // [B, L, D]
             try (Chain layers = network.decoder(scope, places.length())) {
                 NDArray out = layers.forward(x); //                                     [B, L, D]
                 NDArray leaf = way.back() ? kernels.leaf(scope, out) : out;
                 Supplier<ScaleLoss> computation =
-                        () ->
-                                kernels.decoderLoss(
-                                        scope,
-                                        leaf,
-                                        model.effective(scope, "decoder.norm.weight"),
-                                        network.head(scope),
-                                        places.rows(),
-                                        places.targets(),
-                                        teachers,
-                                        weights,
-                                        model.config().decoder().rmsNormEpsilon(),
-                                        step.type());
+                        () -> network.loss(scope, leaf, places, teachers, weights);
                 ScaleLoss loss =
                         way.back() ? computation.get() : kernels.withoutGradients(computation);
                 double value = loss.loss().getFloat();

@@ -3,8 +3,12 @@ package io.m3j.train;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.m3j.core.Pooling;
+import io.m3j.core.Scale;
 import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.TrainingKernels;
+import io.m3j.core.torch.TrainingKernels.LossWeights;
+import io.m3j.core.torch.TrainingKernels.ScaleLoss;
 import io.m3j.llm.DecoderConfig;
 import io.m3j.llm.RotaryEmbedding;
 import io.m3j.vision.ClipVisionConfig;
@@ -71,6 +75,56 @@ final class Network {
     }
 
     /**
+     * @param owner owns the result
+     * @param tokens [T, N, D], of all pictures of the batch
+     * @param places where its embeddings stand
+     * @param pooling the kind
+     * @param batch rows of it, B
+     * @return the embeddings [B, L, D]
+     */
+    NDArray embeddings(
+            NDManager owner, NDArray tokens, Collation places, Pooling pooling, int batch) {
+        List<NDArray> visual = new ArrayList<>();
+        for (Scale scale : places.scales()) {
+            visual.add(kernels.pool(owner, tokens, model.ladder(), scale, pooling)); // [T·s, D]
+        }
+        return kernels.decoderEmbed(
+                owner,
+                model.effective(owner, "decoder.embed_tokens.weight"),
+                visual,
+                places.ids(),
+                places.index(),
+                batch);
+    }
+
+    /**
+     * @param owner owns the results
+     * @param x what comes out of the last layer [B, L, D]
+     * @param places whose next ids are labelled
+     * @param teachers logits of finer scales, or none
+     * @param weights of the loss's parts
+     * @return the loss
+     */
+    ScaleLoss loss(
+            NDManager owner,
+            NDArray x,
+            Collation places,
+            List<NDArray> teachers,
+            LossWeights weights) {
+        return kernels.decoderLoss(
+                owner,
+                x,
+                model.effective(owner, "decoder.norm.weight"),
+                head(owner),
+                places.rows(),
+                places.targets(),
+                teachers,
+                weights,
+                model.config().decoder().rmsNormEpsilon(),
+                type);
+    }
+
+    /**
      * @param owner owns the tables of positions
      * @param length positions of the longest row, L
      * @return from embeddings [B, L, D] to what comes out of the last layer [B, L, D]
@@ -105,7 +159,7 @@ final class Network {
      * @param owner owns the result, if it is not the parameter itself
      * @return the output head [V, D]
      */
-    NDArray head(NDManager owner) {
+    private NDArray head(NDManager owner) {
         boolean tied = model.config().decoder().tiedHead();
         return model.effective(
                 owner, tied ? "decoder.embed_tokens.weight" : "decoder.lm_head.weight");
