@@ -80,6 +80,13 @@ public final class FivePassStep {
         Chain layers = network.decoder(scope, places.length());
         open.add(layers);
         LossWeights weights = new LossWeights(1, weight, 0, 0);
-        return network.loss(scope, layers.forward(x), places, List.of(), weights).loss();
+        return network.loss(
+                        scope,
+                        layers.forward(x),
+                        places.rows(),
+                        places.targets(),
+                        List.of(),
+                        weights)
+                .loss();
     }
 }

@@ -17,13 +17,18 @@ import java.util.TreeMap;
  * @param distillation weight γ of the divergence of each scale's answers from those of the finest
  * @param consistency weight of the divergence of each scale's answers from those of the next finer
  * @param temperature that softens both sides of these divergences
+ * @param grounding weight of what the visual tokens of the full grid are to say of themselves: the mean
+ *     cross-entropy of the words for what lies under each patch, read off the projected token by the
+ *     decoder's last norm and head, before any of its layers. Only examples with {@link
+ *     io.m3j.train.data.Grounding} have a part in it
  */
 public record LossOptions(
         Map<Scale, Double> weights,
         Mode mode,
         double distillation,
         double consistency,
-        double temperature) {
+        double temperature,
+        double grounding) {
 
     /** Which scales an example is read at. */
     public enum Mode {
@@ -37,7 +42,7 @@ public record LossOptions(
     public LossOptions {
         weights = Collections.unmodifiableMap(new TreeMap<>(required(weights, "weights")));
         required(mode, "mode");
-        if (weights.isEmpty()) {
+        if (weights.isEmpty() && grounding == 0) {
             throw new M3Exception("loss: expected one or more scales, found none");
         }
         weights.forEach(
@@ -52,6 +57,7 @@ public record LossOptions(
                 });
         requireNotNegative("distillation", distillation);
         requireNotNegative("consistency", consistency);
+        requireNotNegative("grounding", grounding);
         if (!(temperature > 0)) {
             throw new M3Exception(
                     "loss: temperature: expected a number above 0, found " + temperature);
@@ -79,7 +85,7 @@ public record LossOptions(
     public static LossOptions mean(List<Scale> scales) {
         Map<Scale, Double> weights = new TreeMap<>();
         scales.forEach(scale -> weights.put(scale, 1.0 / scales.size()));
-        return new LossOptions(weights, Mode.ALL_SCALES, 0, 0, 1);
+        return new LossOptions(weights, Mode.ALL_SCALES, 0, 0, 1, 0);
     }
 
     /**
@@ -87,7 +93,7 @@ public record LossOptions(
      * @return these options with it
      */
     public LossOptions with(Mode other) {
-        return new LossOptions(weights, other, distillation, consistency, temperature);
+        return new LossOptions(weights, other, distillation, consistency, temperature, grounding);
     }
 
     /**
@@ -97,7 +103,15 @@ public record LossOptions(
      * @return these options with them
      */
     public LossOptions withDivergences(double finest, double neighbour, double softening) {
-        return new LossOptions(weights, mode, finest, neighbour, softening);
+        return new LossOptions(weights, mode, finest, neighbour, softening, grounding);
+    }
+
+    /**
+     * @param weight of what the visual tokens are to say of themselves
+     * @return these options with it
+     */
+    public LossOptions withGrounding(double weight) {
+        return new LossOptions(weights, mode, distillation, consistency, temperature, weight);
     }
 
     /**

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.Supplier;
@@ -166,7 +167,14 @@ final class MultiScaleLoss {
                 NDArray out = layers.forward(x); //                                     [B, L, D]
                 NDArray leaf = way.back() ? kernels.leaf(scope, out) : out;
                 Supplier<ScaleLoss> computation =
-                        () -> network.loss(scope, leaf, places, teachers, weights);
+                        () ->
+                                network.loss(
+                                        scope,
+                                        leaf,
+                                        places.rows(),
+                                        places.targets(),
+                                        teachers,
+                                        weights);
                 ScaleLoss loss =
                         way.back() ? computation.get() : kernels.withoutGradients(computation);
                 double value = loss.loss().getFloat();
@@ -229,7 +237,13 @@ final class MultiScaleLoss {
         StepResult result(List<Example> examples) {
             int labelled = examples.stream().mapToInt(Example::labelled).sum();
             return new StepResult(
-                    loss, crossEntropy, distillation, consistency, labelled, positions);
+                    loss,
+                    crossEntropy,
+                    distillation,
+                    consistency,
+                    OptionalDouble.empty(),
+                    labelled,
+                    positions);
         }
     }
 }

@@ -99,8 +99,9 @@ final class Network {
 
     /**
      * @param owner owns the results
-     * @param x what comes out of the last layer [B, L, D]
-     * @param places whose next ids are labelled
+     * @param x what comes out of the last layer, or goes into the first [B, L, D]
+     * @param rows places in [B·L] that are to give an id [n]
+     * @param targets those ids [n]
      * @param teachers logits of finer scales, or none
      * @param weights of the loss's parts
      * @return the loss
@@ -108,7 +109,8 @@ final class Network {
     ScaleLoss loss(
             NDManager owner,
             NDArray x,
-            Collation places,
+            long[] rows,
+            long[] targets,
             List<NDArray> teachers,
             LossWeights weights) {
         return kernels.decoderLoss(
@@ -116,8 +118,8 @@ final class Network {
                 x,
                 model.effective(owner, "decoder.norm.weight"),
                 head(owner),
-                places.rows(),
-                places.targets(),
+                rows,
+                targets,
                 teachers,
                 weights,
                 model.config().decoder().rmsNormEpsilon(),

@@ -11,9 +11,12 @@ public final class NonFiniteLossException extends M3Exception {
     private static final long serialVersionUID = 1;
 
     NonFiniteLossException(Scale scale, double value, List<Example> examples) {
+        this("loss at scale " + scale, value, examples);
+    }
+
+    NonFiniteLossException(String what, double value, List<Example> examples) {
         super(
-                "loss at scale "
-                        + scale
+                what
                         + ": expected a number, found "
                         + value
                         + " for examples "

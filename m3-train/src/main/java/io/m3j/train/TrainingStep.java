@@ -57,6 +57,7 @@ public final class TrainingStep {
             boolean back = gather || model.learns(Part.DECODER);
             StepResult result =
                     of(loss).run(leaf, batch.examples(), share, new Way(back, gather), seed);
+            result = grounded(result, leaf, batch, loss, share, back);
             if (gather) {
                 eyes.backward(kernels.gradient(scope, leaf).orElseThrow(), false);
             }
@@ -78,9 +79,24 @@ public final class TrainingStep {
                     try (NDManager scope = kernels.newManager();
                             Chain eyes = network.eyes()) {
                         NDArray tokens = tokens(scope, eyes, batch);
-                        return of(loss).run(tokens, batch.examples(), 1, new Way(false, false), 0);
+                        StepResult result =
+                                of(loss).run(tokens, batch.examples(), 1, new Way(false, false), 0);
+                        return grounded(result, tokens, batch, loss, 1, false);
                     }
                 });
+    }
+
+    private StepResult grounded(
+            StepResult said,
+            NDArray tokens,
+            TrainingBatch batch,
+            LossOptions loss,
+            double share,
+            boolean back) {
+        return loss.grounding() > 0
+                ? new GroundingLoss(model, network)
+                        .add(said, tokens, batch.examples(), share * loss.grounding(), back)
+                : said;
     }
 
     private MultiScaleLoss of(LossOptions loss) {

@@ -11,16 +11,14 @@ import java.util.List;
  *
  * @param untilStep the stage ends before this step; 0 if a fraction says it
  * @param untilFraction of the run's steps; 0 if a step says it
- * @param scales that are trained
+ * @param scales that are trained; none if the decoder rests while the visual tokens learn to say what
+ *     lies under their patches
  */
 public record CurriculumStage(long untilStep, double untilFraction, List<Scale> scales) {
 
-    /** Checks that one end is given, and one scale or more. */
+    /** Checks that one end is given. */
     public CurriculumStage {
         scales = required(scales, "scales").stream().distinct().sorted().toList();
-        if (scales.isEmpty()) {
-            throw new M3Exception("scales: expected one or more, found none");
-        }
         if ((untilStep == 0) == (untilFraction == 0)) {
             throw new M3Exception(
                     "until_step: expected until_step or until_fraction, found "

@@ -21,6 +21,7 @@ import java.util.TreeMap;
  * @param distillation weight of the divergence from the finest scale
  * @param consistency weight of the divergence from the next finer scale
  * @param temperature of both divergences
+ * @param grounding weight of what the visual tokens are to say of themselves
  */
 public record LossRecipe(
         List<Scale> scales,
@@ -28,7 +29,8 @@ public record LossRecipe(
         LossOptions.Mode mode,
         double distillation,
         double consistency,
-        double temperature) {
+        double temperature,
+        double grounding) {
 
     /** Checks the numbers, and that there is a weight for each scale. */
     public LossRecipe {
@@ -53,7 +55,8 @@ public record LossRecipe(
                 mode,
                 distillation,
                 consistency,
-                temperature);
+                temperature,
+                grounding);
     }
 
     /**
@@ -80,7 +83,7 @@ public record LossRecipe(
         double part = chosen.stream().mapToDouble(scale -> weight(scale, all.size())).sum();
         Map<Scale, Double> scaled = new TreeMap<>();
         chosen.forEach(scale -> scaled.put(scale, weight(scale, all.size()) * total / part));
-        return new LossOptions(scaled, mode, distillation, consistency, temperature);
+        return new LossOptions(scaled, mode, distillation, consistency, temperature, grounding);
     }
 
     private double weight(Scale scale, int count) {

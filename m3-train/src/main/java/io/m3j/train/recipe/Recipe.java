@@ -103,6 +103,11 @@ public record Recipe(
 
     private static void checkScales(List<CurriculumStage> curriculum, LossRecipe loss) {
         for (CurriculumStage stage : curriculum) {
+            if (stage.scales().isEmpty() && loss.grounding() == 0) {
+                throw new M3Exception(
+                        "curriculum, scales: expected one or more, since the loss has no grounding,"
+                                + " found none");
+            }
             if (!loss.scales().isEmpty() && !loss.scales().containsAll(stage.scales())) {
                 throw new M3Exception(
                         "curriculum: expected some of the scales "

@@ -167,7 +167,13 @@ final class RecipeReader {
     private LossRecipe loss() {
         ConfigJson loss =
                 root.object("loss")
-                        .only("mode", "weights", "distillation", "consistency", "temperature");
+                        .only(
+                                "mode",
+                                "weights",
+                                "distillation",
+                                "consistency",
+                                "temperature",
+                                "grounding");
         Map<Scale, Double> weights = new TreeMap<>();
         ConfigJson byScale = loss.object("weights");
         byScale.node()
@@ -182,7 +188,8 @@ final class RecipeReader {
                                 word(loss, "mode", LossOptions.Mode.ALL_SCALES, modes),
                                 loss.number("distillation", 0),
                                 loss.number("consistency", 0),
-                                loss.number("temperature", 1)));
+                                loss.number("temperature", 1),
+                                loss.number("grounding", 0)));
     }
 
     private static Scale scale(ConfigJson json, String key) {

@@ -13,9 +13,11 @@ import io.m3j.train.recipe.ModelSource;
 import io.m3j.train.recipe.Recipe;
 import io.m3j.train.synthetic.Scenes;
 import io.m3j.train.synthetic.ScenesSource;
+import io.m3j.vision.ClipVisionConfig;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.stream.Collectors;
 
 /**
@@ -26,11 +28,20 @@ public final class DataSources implements AutoCloseable {
 
     private final M3Tokenizer tokenizer;
     private final PromptTemplate template;
+    private final OptionalInt gridSide;
     private final TrainingData data;
 
     private DataSources(Recipe recipe, M3Tokenizer tokenizer) {
         this.tokenizer = tokenizer;
         this.template = template(recipe.model(), tokenizer);
+        this.gridSide =
+                recipe.loss().grounding() > 0
+                        ? OptionalInt.of(
+                                M3Config.read(recipe.model().directory())
+                                        .vision()
+                                        .orElse(ClipVisionConfig.LARGE_PATCH14_336)
+                                        .gridSide())
+                        : OptionalInt.empty();
         this.data =
                 new TrainingData(
                         joined(recipe.data()),
@@ -75,12 +86,14 @@ public final class DataSources implements AutoCloseable {
                     annotations, llava.images(), new LabelMask(template, tokenizer));
         }
         DataSource.Scenes scenes = (DataSource.Scenes) source;
-        return new ScenesSource(
-                Scenes.of(scenes.seed()),
-                scenes.count(),
-                scenes.questionsPerScene(),
-                tokenizer,
-                template);
+        ScenesSource examples =
+                new ScenesSource(
+                        Scenes.of(scenes.seed()),
+                        scenes.count(),
+                        scenes.questionsPerScene(),
+                        tokenizer,
+                        template);
+        return gridSide.isPresent() ? examples.grounded(gridSide.getAsInt()) : examples;
     }
 
     /**

@@ -97,6 +97,7 @@ final class MetricsLog implements AutoCloseable {
         json.put("loss", tally.loss());
         ObjectNode byScale = json.putObject("loss_by_scale");
         tally.lossByScale().forEach((scale, loss) -> byScale.put(scale.toString(), loss));
+        tally.grounding().ifPresent(loss -> json.put("grounding", loss));
         return json;
     }
 

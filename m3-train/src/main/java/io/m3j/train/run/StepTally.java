@@ -4,6 +4,7 @@ import io.m3j.core.Scale;
 import io.m3j.train.StepResult;
 import java.util.Collections;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.TreeMap;
 
 /** Sums up what the batches of one step, or of one evaluation, said. */
@@ -13,6 +14,8 @@ final class StepTally {
     private double weights;
     private long examples;
     private long positions;
+    private double grounding;
+    private double groundingWeights;
     private final Map<Scale, Double> sums = new TreeMap<>();
     private final Map<Scale, Double> weightsByScale = new TreeMap<>();
 
@@ -27,6 +30,12 @@ final class StepTally {
         weights += weight;
         examples += count;
         positions += result.positions();
+        result.grounding()
+                .ifPresent(
+                        value -> {
+                            grounding += weight * value;
+                            groundingWeights += weight;
+                        });
         result.crossEntropy()
                 .forEach(
                         (scale, value) -> {
@@ -49,6 +58,13 @@ final class StepTally {
         Map<Scale, Double> means = new TreeMap<>();
         sums.forEach((scale, sum) -> means.put(scale, sum / weightsByScale.get(scale)));
         return Collections.unmodifiableMap(means);
+    }
+
+    /** The weighted mean of the batches that had it. */
+    OptionalDouble grounding() {
+        return groundingWeights > 0
+                ? OptionalDouble.of(grounding / groundingWeights)
+                : OptionalDouble.empty();
     }
 
     long examples() {

@@ -58,6 +58,15 @@ public final class Scene {
         return QuestionWriter.caption(plan);
     }
 
+    /**
+     * @param gridSide patches along a side
+     * @return words for what lies under each patch, row by row from the upper left; none where a patch
+     *     shows nothing that another of its kind does not show, too
+     */
+    public List<List<String>> patchWords(int gridSide) {
+        return PatchWords.of(plan, gridSide);
+    }
+
     ScenePlan plan() {
         return plan;
     }

@@ -9,11 +9,16 @@ import io.m3j.llm.PromptTemplate;
 import io.m3j.llm.Turn;
 import io.m3j.train.data.Example;
 import io.m3j.train.data.ExampleSource;
+import io.m3j.train.data.Grounding;
 import io.m3j.vision.M3Image;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * Scenes as examples to train on, drawn when they are asked for: one conversation a scene, the
@@ -29,6 +34,8 @@ public final class ScenesSource implements ExampleSource {
     private final int questions;
     private final M3Tokenizer tokenizer;
     private final PromptTemplate template;
+    private final int gridSide;
+    private final Map<String, int[]> idsOfWords = new ConcurrentHashMap<>();
 
     /**
      * @param scenes to draw from
@@ -45,6 +52,17 @@ public final class ScenesSource implements ExampleSource {
             int questions,
             M3Tokenizer tokenizer,
             PromptTemplate template) {
+        this(scenes, count, questions, tokenizer, template, 0);
+    }
+
+    private ScenesSource(
+            Scenes scenes,
+            int count,
+            int questions,
+            M3Tokenizer tokenizer,
+            PromptTemplate template,
+            int gridSide) {
+        this.gridSide = gridSide;
         this.scenes = required(scenes, "scenes");
         this.count = count;
         this.questions = questions;
@@ -66,6 +84,17 @@ public final class ScenesSource implements ExampleSource {
         }
     }
 
+    /**
+     * @param side patches along a side of the picture
+     * @return the same examples, with the words for what lies under each patch
+     */
+    public ScenesSource grounded(int side) {
+        if (side < 1) {
+            throw new M3Exception("patches along a side: 1 or more expected, found " + side);
+        }
+        return new ScenesSource(scenes, count, questions, tokenizer, template, side);
+    }
+
     @Override
     public int size() {
         return count;
@@ -76,7 +105,9 @@ public final class ScenesSource implements ExampleSource {
         Scene scene = scene(index);
         Labelled labelled = labelled(scene);
         M3Image picture = M3Image.of(scene.picture());
-        return new Example(scene.id(), labelled.ids(), labelled.labels(), List.of(picture));
+        List<Grounding> groundings = gridSide > 0 ? List.of(grounding(scene)) : List.of();
+        return new Example(
+                scene.id(), labelled.ids(), labelled.labels(), List.of(picture), groundings);
     }
 
     @Override
@@ -86,8 +117,30 @@ public final class ScenesSource implements ExampleSource {
 
     @Override
     public String fingerprint() {
-        Object facts = List.of(scenes.options(), count, questions, template.name());
+        Object facts = List.of(scenes.options(), count, questions, template.name(), gridSide);
         return "scenes-" + scenes.seed() + "-" + Integer.toHexString(facts.toString().hashCode());
+    }
+
+    private Grounding grounding(Scene scene) {
+        IntStream.Builder patches = IntStream.builder();
+        IntStream.Builder ids = IntStream.builder();
+        List<List<String>> words = scene.patchWords(gridSide);
+        for (int patch = 0; patch < words.size(); patch++) {
+            for (String word : words.get(patch)) {
+                for (int id : idsOfWords.computeIfAbsent(word, this::idsOf)) {
+                    patches.add(patch);
+                    ids.add(id);
+                }
+            }
+        }
+        return new Grounding(patches.build().toArray(), ids.build().toArray());
+    }
+
+    /** A word as an answer gives it; of a digit the id alone, without the space before it. */
+    private int[] idsOf(String word) {
+        long[] all = tokenizer.encodeWithoutSpecials(word);
+        int first = Character.isDigit(word.charAt(0)) ? all.length - 1 : 0;
+        return LongStream.of(all).skip(first).mapToInt(Math::toIntExact).toArray();
     }
 
     private Scene scene(int index) {

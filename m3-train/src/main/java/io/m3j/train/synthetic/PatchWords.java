@@ -1,0 +1,81 @@
+package io.m3j.train.synthetic;
+
+import io.m3j.train.synthetic.ScenePlan.Counted;
+import io.m3j.train.synthetic.ScenePlan.Small;
+import io.m3j.train.synthetic.ScenePlan.Spot;
+import io.m3j.train.synthetic.ScenePlan.Text;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.function.Function;
+
+/**
+ * Says of each patch of a picture what lies under its middle: of a thing its kind and colour, of a thing
+ * to read its kind and its word, or of a number the digit of that half; of the scenery the place and the
+ * time of day. Scenery covers most of a picture, and one patch in {@value #SCENERY_EVERY} speaks for it.
+ */
+final class PatchWords {
+
+    private static final int SCENERY_EVERY = 4;
+
+    private final int gridSide;
+    private final double patch;
+    private final List<List<String>> words;
+
+    private PatchWords(int gridSide) {
+        this.gridSide = gridSide;
+        this.patch = (double) ScenePlanner.SIDE / gridSide;
+        this.words = new ArrayList<>(Collections.nCopies(gridSide * gridSide, List.of()));
+    }
+
+    static List<List<String>> of(ScenePlan plan, int gridSide) {
+        PatchWords all = new PatchWords(gridSide);
+        List<String> scenery = List.of(plan.place().word(), plan.light().word());
+        for (int i = 0; i < all.words.size(); i++) {
+            boolean speaks = (i % gridSide + 2 * (i / gridSide)) % SCENERY_EVERY == 0;
+            all.words.set(i, speaks ? scenery : List.of());
+        }
+        all.put(plan.big().spot(), plan.big().kind().word(), plan.big().colour().word());
+        for (Counted thing : plan.counted()) {
+            all.put(thing.spot(), thing.kind().plural(), thing.colour().word());
+        }
+        for (Small small : plan.shapes()) {
+            all.put(small.spot(), small.shape().word(), small.colour().word());
+        }
+        plan.readables().forEach(all::put);
+        return List.copyOf(all.words);
+    }
+
+    private void put(Spot spot, String... described) {
+        List<String> all = List.of(described);
+        put(spot, x -> all);
+    }
+
+    private void put(Text text) {
+        String kind = text.kind().word();
+        String says = text.text();
+        double middle = text.spot().x();
+        put(
+                text.spot(),
+                x ->
+                        text.kind().hasNumber()
+                                ? List.of(
+                                        kind, x < middle ? says.substring(0, 1) : says.substring(1))
+                                : List.of(kind, says));
+    }
+
+    private void put(Spot spot, Function<Double, List<String>> describedAt) {
+        for (int row = 0; row < gridSide; row++) {
+            for (int column = 0; column < gridSide; column++) {
+                double x = (column + 0.5) * patch;
+                double y = (row + 0.5) * patch;
+                boolean inside =
+                        Math.abs(x - spot.x()) < spot.halfWidth()
+                                && Math.abs(y - spot.y()) < spot.halfHeight();
+                if (inside) {
+                    words.set(row * gridSide + column, describedAt.apply(x));
+                }
+            }
+        }
+    }
+}
