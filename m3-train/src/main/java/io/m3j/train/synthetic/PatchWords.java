@@ -16,7 +16,7 @@ import java.util.function.Function;
  */
 final class PatchWords {
 
-    private static final int SCENERY_EVERY = 4;
+    private static final int SCENERY_EVERY = 16;
 
     private final int gridSide;
     private final double patch;
@@ -32,7 +32,7 @@ final class PatchWords {
         PatchWords all = new PatchWords(gridSide);
         List<String> scenery = List.of(plan.place().word(), plan.light().word());
         for (int i = 0; i < all.words.size(); i++) {
-            boolean speaks = (i % gridSide + 2 * (i / gridSide)) % SCENERY_EVERY == 0;
+            boolean speaks = (i % gridSide + 6 * (i / gridSide)) % SCENERY_EVERY == 0;
             all.words.set(i, speaks ? scenery : List.of());
         }
         all.put(plan.big().spot(), plan.big().kind().word(), plan.big().colour().word());
