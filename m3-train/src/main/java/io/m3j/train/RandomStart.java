@@ -57,61 +57,8 @@ final class RandomStart {
             deviation /= Math.sqrt(residualWriters);
         }
         Random random = new Random(seed * 31 + name.hashCode());
-        if (Boolean.getBoolean("m3j.dct") && name.endsWith("patch_embedding.weight")) {
-            return waves(shape, values);
-        }
-        if (Boolean.getBoolean("m3j.mimetic") && name.matches("vision.*(q_proj|k_proj)\\.weight")) {
-            Random shared = new Random(seed * 31 + name.replaceAll("(q|k)_proj", "").hashCode());
-            while (values.hasRemaining()) {
-                values.put(
-                        (float)
-                                (deviation
-                                        * Math.sqrt(.5)
-                                        * (random.nextGaussian() + shared.nextGaussian())));
-            }
-            return values.flip();
-        }
         while (values.hasRemaining()) {
             values.put((float) (deviation * random.nextGaussian()));
-        }
-        return values.flip();
-    }
-
-    private static FloatBuffer waves(Shape shape, FloatBuffer values) {
-        int width = Math.toIntExact(shape.get(0));
-        int side = Math.toIntExact(shape.get(2));
-        java.util.List<int[]> kinds = new java.util.ArrayList<>();
-        for (int c = 0; c < 3; c++) {
-            for (int fy = 0; fy < side; fy++) {
-                for (int fx = 0; fx < side; fx++) {
-                    kinds.add(new int[] {c, fy, fx});
-                }
-            }
-        }
-        kinds.sort(
-                java.util.Comparator.comparingDouble(
-                        k -> (k[0] == 0 ? 1 : 2.2) * (1 + Math.hypot(k[1], k[2]))));
-        double[][] opponents = {{1, 1, 1}, {1, -1, 0}, {.5, .5, -1}};
-        for (int d = 0; d < width; d++) {
-            int[] k = kinds.get(d % kinds.size());
-            double[] colour = opponents[k[0]];
-            double norm =
-                    Math.sqrt(
-                            colour[0] * colour[0] + colour[1] * colour[1] + colour[2] * colour[2]);
-            double scale = Math.min(1, .15 * (1 + k[1] + k[2]));
-            for (int c = 0; c < 3; c++) {
-                for (int y = 0; y < side; y++) {
-                    for (int x = 0; x < side; x++) {
-                        double wave =
-                                (k[1] == 0 ? 1 : Math.sqrt(2))
-                                        * Math.cos(Math.PI * (y + .5) * k[1] / side)
-                                        * (k[2] == 0 ? 1 : Math.sqrt(2))
-                                        * Math.cos(Math.PI * (x + .5) * k[2] / side)
-                                        / side;
-                        values.put((float) (scale * colour[c] / norm * wave));
-                    }
-                }
-            }
         }
         return values.flip();
     }

@@ -8,6 +8,7 @@ import ai.djl.ndarray.types.Shape;
 import io.m3j.core.M3Exception;
 import io.m3j.core.torch.TrainingKernels;
 import io.m3j.train.MultiScaleLoss.Way;
+import io.m3j.train.data.Example;
 import java.nio.FloatBuffer;
 
 /**
@@ -93,10 +94,21 @@ public final class TrainingStep {
             LossOptions loss,
             double share,
             boolean back) {
-        return loss.grounding() > 0
-                ? new GroundingLoss(model, network)
-                        .add(said, tokens, batch.examples(), share * loss.grounding(), back)
-                : said;
+        StepResult result = said;
+        if (loss.grounding() > 0) {
+            result =
+                    new GroundingLoss(model, network)
+                            .add(said, tokens, batch.examples(), share * loss.grounding(), back);
+        }
+        if (loss.scales().isEmpty() && result.grounding().isEmpty()) {
+            throw new M3Exception(
+                    "examples "
+                            + batch.examples().stream().map(Example::id).toList()
+                            + ": no scale takes part, and nobody says what lies under their patches,"
+                            + " so there is nothing to learn; give a scale, or examples with words"
+                            + " for their patches");
+        }
+        return result;
     }
 
     private MultiScaleLoss of(LossOptions loss) {

@@ -54,6 +54,22 @@ class ScheduleTest {
         assertThat(schedule.factor(9, 10)).isEqualTo(1);
     }
 
+    @Test
+    void aConstantMayFallInItsLastPart() {
+        Schedule schedule = new Schedule(Kind.CONSTANT, 2, 0, 0.35);
+        assertThat(schedule.factor(1, 10)).isEqualTo(0.5);
+        assertThat(schedule.factor(6, 10)).isEqualTo(1);
+        assertThat(schedule.factor(7, 10)).isEqualTo(0.75);
+        assertThat(schedule.factor(9, 10)).isEqualTo(0.25);
+    }
+
+    @Test
+    void onlyAConstantDecaysAtTheEnd() {
+        assertThatThrownBy(() -> new Schedule(Kind.COSINE, 2, 0, 0.1))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("decay_ratio: expected nothing");
+    }
+
     /** As Hugging Face's trainer: 3 % of 40 steps are 2 steps. */
     @Test
     void aRatioOfStepsIsRoundedUp() {

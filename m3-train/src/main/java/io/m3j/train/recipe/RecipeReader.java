@@ -245,13 +245,16 @@ final class RecipeReader {
     }
 
     private Schedule schedule() {
-        ConfigJson json = root.object("schedule").only("kind", "warm_up_steps", "warm_up_ratio");
+        ConfigJson json =
+                root.object("schedule")
+                        .only("kind", "warm_up_steps", "warm_up_ratio", "decay_ratio");
         return json.checked(
                 () ->
                         new Schedule(
                                 word(json, "kind", Schedule.Kind.COSINE, Schedule.Kind.values()),
                                 json.integer("warm_up_steps", 0),
-                                json.number("warm_up_ratio", 0)));
+                                json.number("warm_up_ratio", 0),
+                                json.number("decay_ratio", 0)));
     }
 
     private Set<Part> frozen() {
@@ -292,6 +295,9 @@ final class RecipeReader {
 
     private CurriculumStage stage(ConfigJson json) {
         json.only("until_step", "until_fraction", "scales");
+        if (!json.has("scales")) {
+            throw new M3Exception(json.where() + ": scales is missing, expected a list of scales");
+        }
         return json.checked(
                 () ->
                         new CurriculumStage(

@@ -8,10 +8,12 @@ import io.m3j.llm.Conversation;
 import io.m3j.llm.M3Tokenizer;
 import io.m3j.llm.PromptTemplate;
 import io.m3j.train.data.Example;
+import io.m3j.train.data.Grounding;
 import io.m3j.vision.M3Image;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -105,11 +107,56 @@ class ScenesSourceTest {
                         source.fingerprint(),
                         new ScenesSource(Scenes.of(4), 50, 4, TOKENIZER, VICUNA).fingerprint(),
                         new ScenesSource(SCENES, 51, 4, TOKENIZER, VICUNA).fingerprint(),
-                        new ScenesSource(SCENES, 50, 5, TOKENIZER, VICUNA).fingerprint());
+                        new ScenesSource(SCENES, 50, 5, TOKENIZER, VICUNA).fingerprint(),
+                        source.grounded(24).fingerprint(),
+                        source.grounded(12).fingerprint());
 
         assertThat(prints).doesNotHaveDuplicates();
         assertThat(new ScenesSource(Scenes.of(3), 50, 4, TOKENIZER, VICUNA).fingerprint())
                 .isEqualTo(source.fingerprint());
+    }
+
+    @Test
+    void saysWhatLiesUnderThePatches() {
+        Example example = source.grounded(24).get(7);
+        assertThat(source.get(7).groundings()).isEmpty();
+        assertThat(example.ids()).isEqualTo(source.get(7).ids());
+        List<List<String>> words = SCENES.scene(7).patchWords(24);
+        Grounding grounding = example.groundings().get(0);
+        List<List<String>> read = new ArrayList<>(Collections.nCopies(576, List.of()));
+        for (int i = 0; i < grounding.patches().length; i++) {
+            String piece = TOKENIZER.decode(new long[] {grounding.ids()[i]}, false).strip();
+            List<String> longer = new ArrayList<>(read.get(grounding.patches()[i]));
+            longer.add(piece);
+            read.set(grounding.patches()[i], longer);
+        }
+        // Every word of the scenes is one piece of this tokenizer.
+        assertThat(read).isEqualTo(words);
+    }
+
+    @Test
+    void aPatchOfAThingHasItsKindAndColour() {
+        for (int i = 0; i < 50; i++) {
+            ScenePlan plan = SCENES.scene(i).plan();
+            List<List<String>> words = SCENES.scene(i).patchWords(24);
+            var big = plan.big();
+            assertThat(at(words, big.spot().x(), big.spot().y()))
+                    .containsExactly(big.kind().word(), big.colour().word());
+            var number = plan.readables().get(2);
+            double aside = number.spot().halfWidth() / 2;
+            assertThat(at(words, number.spot().x() - aside, number.spot().y()))
+                    .contains(number.text().substring(0, 1));
+            assertThat(at(words, number.spot().x() + aside, number.spot().y()))
+                    .contains(number.text().substring(1));
+            assertThat(words).anySatisfy(w -> assertThat(w).contains(plan.place().word()));
+        }
+    }
+
+    /** The words of the patch whose middle is nearest. */
+    private static List<String> at(List<List<String>> words, double x, double y) {
+        int column = (int) Math.min(23, Math.max(0, Math.floor(x / 14)));
+        int row = (int) Math.min(23, Math.max(0, Math.floor(y / 14)));
+        return words.get(row * 24 + column);
     }
 
     @Test
