@@ -10,7 +10,8 @@ import java.util.Random;
  * <p>Matrices are normal with deviation 1 / √inputs; those that write into the residual stream are
  * smaller by the root of how many do (GPT-2's rule). Positions of patches begin as sines and cosines of
  * row and column (as in MAE, He et al., arXiv 2111.06377, appendix A.1), from which neighbourhood is
- * learnt much sooner than from noise.
+ * learnt much sooner than from noise. Queries and keys of the decoder begin half alike, so that like
+ * finds like from the start (Trockman and Kolter, arXiv 2305.09828).
  */
 final class RandomStart {
 
@@ -57,6 +58,13 @@ final class RandomStart {
             deviation /= Math.sqrt(residualWriters);
         }
         Random random = new Random(seed * 31 + name.hashCode());
+        if (name.matches("decoder.*\\.[qk]_proj\\.weight")) {
+            Random common = new Random(seed * 31 + name.replaceAll("[qk]_proj", "").hashCode());
+            while (values.hasRemaining()) {
+                double both = random.nextGaussian() + common.nextGaussian();
+                values.put((float) (deviation * Math.sqrt(0.5) * both));
+            }
+        }
         while (values.hasRemaining()) {
             values.put((float) (deviation * random.nextGaussian()));
         }
