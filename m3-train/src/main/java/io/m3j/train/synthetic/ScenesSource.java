@@ -10,9 +10,10 @@ import io.m3j.llm.Turn;
 import io.m3j.train.data.Example;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.train.data.Grounding;
+import io.m3j.train.data.LabelMask;
+import io.m3j.train.data.LabelledIds;
 import io.m3j.vision.M3Image;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -33,7 +34,7 @@ public final class ScenesSource implements ExampleSource {
     private final int count;
     private final int questions;
     private final M3Tokenizer tokenizer;
-    private final PromptTemplate template;
+    private final LabelMask mask;
     private final int gridSide;
     private final Map<String, int[]> idsOfWords = new ConcurrentHashMap<>();
 
@@ -42,9 +43,8 @@ public final class ScenesSource implements ExampleSource {
      * @param count how many of them, from the first
      * @param questions of each scene, 1 to 12: the first of its list
      * @param tokenizer of the model to train
-     * @param template of the model to train, one with a separator that ends the assistant's turns,
-     *     such as vicuna_v1
-     * @throws M3Exception if a number is out of its range or the template is of another style
+     * @param template of the model to train
+     * @throws M3Exception if a number is out of its range
      */
     public ScenesSource(
             Scenes scenes,
@@ -67,7 +67,7 @@ public final class ScenesSource implements ExampleSource {
         this.count = count;
         this.questions = questions;
         this.tokenizer = required(tokenizer, "tokenizer");
-        this.template = required(template, "template");
+        this.mask = new LabelMask(template, tokenizer);
         if (count < 1) {
             throw new M3Exception("scenes: a count of 1 or more expected, found " + count);
         }
@@ -75,12 +75,6 @@ public final class ScenesSource implements ExampleSource {
         if (questions < 1 || questions > all) {
             throw new M3Exception(
                     "questions of a scene: 1 to " + all + " expected, found " + questions);
-        }
-        if (template.style() != PromptTemplate.Style.TWO) {
-            throw new M3Exception(
-                    "prompt template "
-                            + template.name()
-                            + ": scenes are trained on with a template like vicuna_v1");
         }
     }
 
@@ -92,7 +86,7 @@ public final class ScenesSource implements ExampleSource {
         if (side < 1) {
             throw new M3Exception("patches along a side: 1 or more expected, found " + side);
         }
-        return new ScenesSource(scenes, count, questions, tokenizer, template, side);
+        return new ScenesSource(scenes, count, questions, tokenizer, mask.template(), side);
     }
 
     @Override
@@ -103,7 +97,7 @@ public final class ScenesSource implements ExampleSource {
     @Override
     public Example get(int index) {
         Scene scene = scene(index);
-        Labelled labelled = labelled(scene);
+        LabelledIds labelled = labelled(scene);
         M3Image picture = M3Image.of(scene.picture());
         List<Grounding> groundings = gridSide > 0 ? List.of(grounding(scene)) : List.of();
         return new Example(
@@ -117,7 +111,8 @@ public final class ScenesSource implements ExampleSource {
 
     @Override
     public String fingerprint() {
-        Object facts = List.of(scenes.options(), count, questions, template.name(), gridSide);
+        Object facts =
+                List.of(scenes.options(), count, questions, mask.template().name(), gridSide);
         return "scenes-" + scenes.seed() + "-" + Integer.toHexString(facts.toString().hashCode());
     }
 
@@ -147,49 +142,20 @@ public final class ScenesSource implements ExampleSource {
         return scenes.scene(Objects.checkIndex(index, count));
     }
 
-    private record Labelled(long[] ids, long[] labels) {}
-
-    /**
-     * The conversation written down and encoded up to each answer's begin and end: what is new since
-     * the last end is prompt, what is new since the begin is answer.
-     */
-    private Labelled labelled(Scene scene) {
+    /** What the model is to write: the answers and what ends them. */
+    private LabelledIds labelled(Scene scene) {
         List<Turn> turns = new ArrayList<>();
-        long[] ids = {};
-        long[] labels = {};
         for (Question question : scene.questions().subList(0, questions)) {
             String image = turns.isEmpty() ? M3Tokenizer.IMAGE_MARKER + "\n" : "";
             turns.add(Turn.user(image + question.text()));
-            long[] asked = encoded(turns, Turn.open());
-            long[] answered = encoded(turns, Turn.assistant(question.answer()));
             turns.add(Turn.assistant(question.answer()));
-            requireStart(scene, ids, asked);
-            requireStart(scene, asked, answered);
-            long[] longer = Arrays.copyOf(labels, answered.length);
-            Arrays.fill(longer, labels.length, asked.length, Example.IGNORED);
-            System.arraycopy(
-                    answered, asked.length, longer, asked.length, answered.length - asked.length);
-            labels = longer;
-            ids = answered;
         }
-        return new Labelled(ids, labels);
-    }
-
-    private long[] encoded(List<Turn> turns, Turn last) {
-        List<Turn> all = new ArrayList<>(turns);
-        all.add(last);
-        return tokenizer.encodeWithImages(
-                template.prompt(Conversation.of(all.toArray(Turn[]::new))));
-    }
-
-    private void requireStart(Scene scene, long[] start, long[] whole) {
-        if (start.length >= whole.length || Arrays.mismatch(start, whole) != start.length) {
-            throw new M3Exception(
-                    scene.id()
-                            + ": the ids of the conversation up to an answer expected to begin the ids"
-                            + " of the whole, found others; this tokenizer joins text across the"
-                            + " separators of "
-                            + template.name());
-        }
+        LabelledIds labelled = mask.apply(Conversation.of(turns.toArray(Turn[]::new)), true);
+        labelled.mismatch()
+                .ifPresent(
+                        why -> {
+                            throw new M3Exception(scene.id() + ": " + why);
+                        });
+        return labelled;
     }
 }
