@@ -20,6 +20,7 @@ import java.util.List;
  */
 public final class FivePassStep {
 
+    private final TrainableModel model;
     private final TrainingKernels kernels;
     private final TrainingStep step;
     private final Network network;
@@ -31,7 +32,8 @@ public final class FivePassStep {
      */
     public FivePassStep(TrainableModel model, StepOptions options) {
         this.options = required(options, "options");
-        this.kernels = required(model, "model").kernels();
+        this.model = required(model, "model");
+        this.kernels = model.kernels();
         this.step = new TrainingStep(model, options);
         this.network = new Network(model, options.type(), 0);
     }
@@ -64,7 +66,7 @@ public final class FivePassStep {
 
     private NDArray loss(
             NDManager scope, List<Chain> open, TrainingBatch batch, Scale scale, double weight) {
-        Chain eyes = network.eyes();
+        Chain eyes = network.eyes(Window.of(model.vision().gridSide(), 0, 0));
         open.add(eyes);
         NDArray tokens = step.tokens(scope, eyes, batch); //                              [T, N, D]
         int count = batch.examples().size();

@@ -39,16 +39,31 @@ final class Network {
     }
 
     /**
+     * @param window that attention stays in
      * @return from pixels [T, 3, size, size] to projected tokens [T, N, D]
      */
-    Chain eyes() {
+    Chain eyes(Window window) {
         ClipVisionConfig vision = model.vision();
         int layers = vision.layersUpTo(model.config().visionHiddenState());
         List<Chain.Link> links = new ArrayList<>();
         links.add(
-                (owner, pixels) ->
-                        kernels.towerEmbed(
-                                owner, pixels, towerEmbedding(owner), vision.layerNormEpsilon()));
+                (owner, pixels) -> {
+                    NDArray x =
+                            kernels.towerEmbed(
+                                    owner,
+                                    pixels,
+                                    towerEmbedding(owner),
+                                    vision.layerNormEpsilon());
+                    return window.isWhole()
+                            ? x
+                            : kernels.toWindows(
+                                    owner,
+                                    x,
+                                    window.gridSide(),
+                                    window.side(),
+                                    window.down(),
+                                    window.right());
+                });
         for (int start = 0; start < layers; start += step(layers)) {
             int from = start;
             int to = Math.min(layers, start + step(layers));
@@ -67,7 +82,15 @@ final class Network {
                 (owner, x) ->
                         kernels.project(
                                 owner,
-                                x,
+                                window.isWhole()
+                                        ? x
+                                        : kernels.fromWindows(
+                                                owner,
+                                                x,
+                                                window.gridSide(),
+                                                window.side(),
+                                                window.down(),
+                                                window.right()),
                                 projector(owner),
                                 model.config().projectorActivation(),
                                 type));

@@ -10,13 +10,13 @@ import java.util.Random;
  * <p>Matrices are normal with deviation 1 / √inputs; those that write into the residual stream are
  * smaller by the root of how many do (GPT-2's rule). Positions of patches begin as sines and cosines of
  * row and column (as in MAE, He et al., arXiv 2111.06377, appendix A.1), from which neighbourhood is
- * learnt much sooner than from noise. Queries and keys of the decoder begin half alike, so that like
- * finds like from the start (Trockman and Kolter, arXiv 2305.09828).
+ * learnt much sooner than from noise. Queries and keys begin half alike, so that like finds like, and a
+ * patch its neighbours, from the start (Trockman and Kolter, arXiv 2305.09828).
  */
 final class RandomStart {
 
     private static final double EMBEDDING = 0.1;
-    private static final double LONGEST_WAVE = 100;
+    private static final double LONGEST_WAVE = 8;
 
     private final long seed;
     private final int residualWriters;
@@ -58,7 +58,7 @@ final class RandomStart {
             deviation /= Math.sqrt(residualWriters);
         }
         Random random = new Random(seed * 31 + name.hashCode());
-        if (name.matches("decoder.*\\.[qk]_proj\\.weight")) {
+        if (name.matches(".*\\.[qk]_proj\\.weight")) {
             Random common = new Random(seed * 31 + name.replaceAll("[qk]_proj", "").hashCode());
             while (values.hasRemaining()) {
                 double both = random.nextGaussian() + common.nextGaussian();
@@ -83,7 +83,7 @@ final class RandomStart {
                 double angle = place / Math.pow(LONGEST_WAVE, (double) (i % quarter) / quarter);
                 boolean sine = i / quarter % 2 == 0;
                 double value = sine ? Math.sin(angle) : Math.cos(angle);
-                values.put((patch + 1) * width + i, (float) (0.5 * value));
+                values.put((patch + 1) * width + i, (float) value);
             }
         }
         return values;

@@ -15,13 +15,19 @@ import io.m3j.core.torch.FloatType;
  *     being computed again on the way back; 0 keeps all
  * @param longest places of the decoder that an example may take, pictures included; what goes beyond is
  *     cut off
+ * @param window patches along a side of the windows that the tower's attention stays in while gradients
+ *     are taken; 0 for the whole grid
  */
-public record StepOptions(Pooling pooling, FloatType type, int layersAgain, int longest) {
+public record StepOptions(
+        Pooling pooling, FloatType type, int layersAgain, int longest, int window) {
 
     /** Checks the numbers. */
     public StepOptions {
         required(pooling, "pooling");
         required(type, "type");
+        if (window < 0) {
+            throw new M3Exception("tower_window: expected 0 or more, found " + window);
+        }
         if (layersAgain < 0 || longest < 2) {
             throw new M3Exception(
                     "step: expected layersAgain of 0 or more and longest of 2 or more, found "
@@ -29,6 +35,26 @@ public record StepOptions(Pooling pooling, FloatType type, int layersAgain, int 
                             + " and "
                             + longest);
         }
+    }
+
+    /**
+     * Attention over the whole grid.
+     *
+     * @param pooling how the grid becomes the tokens of a coarser scale
+     * @param type that products are computed in
+     * @param layersAgain layers between two activations that are kept; 0 keeps all
+     * @param longest places of the decoder that an example may take
+     */
+    public StepOptions(Pooling pooling, FloatType type, int layersAgain, int longest) {
+        this(pooling, type, layersAgain, longest, 0);
+    }
+
+    /**
+     * @param side patches along a side of the windows that the tower's attention stays in
+     * @return these options with it
+     */
+    public StepOptions withWindow(int side) {
+        return new StepOptions(pooling, type, layersAgain, longest, side);
     }
 
     /**

@@ -38,6 +38,15 @@ public final class TrainingStep {
     }
 
     /**
+     * @param model that is to learn
+     * @param options how to compute
+     * @throws M3Exception if the windows do not fit its grid
+     */
+    public static void check(TrainableModel model, StepOptions options) {
+        Window.of(model.vision().gridSide(), options.window(), 0);
+    }
+
+    /**
      * Adds the gradients of a batch's loss to those of the parameters.
      *
      * @param batch the examples
@@ -51,7 +60,7 @@ public final class TrainingStep {
      */
     public StepResult accumulate(TrainingBatch batch, LossOptions loss, double share, long seed) {
         try (NDManager scope = kernels.newManager();
-                Chain eyes = network.eyes()) {
+                Chain eyes = network.eyes(window(options.window(), seed))) {
             NDArray tokens = tokens(scope, eyes, batch); //                          [T, N, D]
             boolean gather = !batch.pixels().isEmpty() && sees();
             NDArray leaf = gather ? kernels.leaf(scope, tokens) : tokens;
@@ -78,7 +87,7 @@ public final class TrainingStep {
         return kernels.withoutGradients(
                 () -> {
                     try (NDManager scope = kernels.newManager();
-                            Chain eyes = network.eyes()) {
+                            Chain eyes = network.eyes(window(0, 0))) {
                         NDArray tokens = tokens(scope, eyes, batch);
                         StepResult result =
                                 of(loss).run(tokens, batch.examples(), 1, new Way(false, false), 0);
@@ -109,6 +118,10 @@ public final class TrainingStep {
                             + " for their patches");
         }
         return result;
+    }
+
+    private Window window(int side, long seed) {
+        return Window.of(model.vision().gridSide(), side, seed);
     }
 
     private MultiScaleLoss of(LossOptions loss) {

@@ -272,6 +272,42 @@ public final class TrainingKernels implements AutoCloseable {
     }
 
     /**
+     * The grid in windows, each with the class token before it. The grid is a ring in both directions.
+     *
+     * @param owner owns the result
+     * @param x [T, 1 + side², D]
+     * @param side patches along a side of the grid
+     * @param window patches along a side of a window; divides the grid's
+     * @param down how far the grid is turned first
+     * @param right how far the grid is turned first
+     * @return [T·(side/window)², 1 + window², D]
+     */
+    public NDArray toWindows(
+            NDManager owner, NDArray x, int side, int window, int down, int right) {
+        try (NDManager scope = newManager()) {
+            return one(owner, "to_windows", x, sizes(scope, side, window, down, right));
+        }
+    }
+
+    /**
+     * The way back from {@link #toWindows}; the class token becomes the mean of those of its windows.
+     *
+     * @param owner owns the result
+     * @param x [T·(side/window)², 1 + window², D]
+     * @param side as there
+     * @param window as there
+     * @param down as there
+     * @param right as there
+     * @return [T, 1 + side², D]
+     */
+    public NDArray fromWindows(
+            NDManager owner, NDArray x, int side, int window, int down, int right) {
+        try (NDManager scope = newManager()) {
+            return one(owner, "from_windows", x, sizes(scope, side, window, down, right));
+        }
+    }
+
+    /**
      * @param owner owns the result
      * @param x [T, 1 + N, D of the tower]
      * @param weights weight and bias of each linear layer

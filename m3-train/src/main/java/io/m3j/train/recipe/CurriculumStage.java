@@ -11,14 +11,18 @@ import java.util.List;
  *
  * @param untilStep the stage ends before this step; 0 if a fraction says it
  * @param untilFraction of the run's steps; 0 if a step says it
+ * @param towerWindow patches along a side of the windows that the tower's attention stays in; 0 for the
+ *     whole grid
  * @param scales that are trained; none if the decoder rests while the visual tokens learn to say what
  *     lies under their patches
  */
-public record CurriculumStage(long untilStep, double untilFraction, List<Scale> scales) {
+public record CurriculumStage(
+        long untilStep, double untilFraction, List<Scale> scales, int towerWindow) {
 
     /** Checks that one end is given. */
     public CurriculumStage {
         scales = required(scales, "scales").stream().distinct().sorted().toList();
+        Range.atLeast(0, "tower_window", towerWindow);
         if ((untilStep == 0) == (untilFraction == 0)) {
             throw new M3Exception(
                     "until_step: expected until_step or until_fraction, found "

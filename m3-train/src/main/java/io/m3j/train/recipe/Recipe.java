@@ -185,10 +185,20 @@ public record Recipe(
      * @return those that take part in this step
      */
     public List<Scale> scalesAt(long step, long total, List<Scale> all) {
-        return curriculum.stream()
-                .filter(stage -> step < stage.end(total))
-                .findFirst()
-                .map(CurriculumStage::scales)
-                .orElse(all);
+        return stageAt(step, total).map(CurriculumStage::scales).orElse(all);
+    }
+
+    /**
+     * @param step steps that have been taken
+     * @param total steps of the run
+     * @return how the batches of this step are computed
+     */
+    public StepOptions stepAt(long step, long total) {
+        return this.step.withWindow(
+                stageAt(step, total).map(CurriculumStage::towerWindow).orElse(0));
+    }
+
+    private Optional<CurriculumStage> stageAt(long step, long total) {
+        return curriculum.stream().filter(stage -> step < stage.end(total)).findFirst();
     }
 }

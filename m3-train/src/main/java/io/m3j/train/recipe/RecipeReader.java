@@ -294,7 +294,7 @@ final class RecipeReader {
     }
 
     private CurriculumStage stage(ConfigJson json) {
-        json.only("until_step", "until_fraction", "scales");
+        json.only("until_step", "until_fraction", "scales", "tower_window");
         if (!json.has("scales")) {
             throw new M3Exception(json.where() + ": scales is missing, expected a list of scales");
         }
@@ -303,7 +303,8 @@ final class RecipeReader {
                         new CurriculumStage(
                                 json.integer("until_step", 0),
                                 json.number("until_fraction", 0),
-                                scales(json)));
+                                scales(json),
+                                json.integer("tower_window", 0)));
     }
 
     private Optional<EvaluationPlan> evaluation() {

@@ -22,6 +22,7 @@ import io.m3j.train.data.BadExample;
 import io.m3j.train.data.BatchLoader;
 import io.m3j.train.data.ExampleOrder;
 import io.m3j.train.data.ExampleSource;
+import io.m3j.train.recipe.CurriculumStage;
 import io.m3j.train.recipe.EvaluationPlan;
 import io.m3j.train.recipe.EvaluationPlan.EarlyStopping;
 import io.m3j.train.recipe.ModelSource;
@@ -112,7 +113,7 @@ public final class M3Trainer implements AutoCloseable {
             newest.ifPresent(stored -> tensors.read(stored.directory()));
             step = new TrainingStep(model, recipe.step());
             scales = recipe.loss().scales(model.ladder());
-            recipe.curriculum().forEach(stage -> stage.scales().forEach(model.ladder()::require));
+            recipe.curriculum().forEach(this::check);
             order = order(data.examples());
             int accumulation = recipe.batching().accumulation();
             total = recipe.length().steps((double) order.batchesPerEpoch() / accumulation);
@@ -166,6 +167,11 @@ public final class M3Trainer implements AutoCloseable {
                 .map(seed -> TrainableModel.random(source.directory(), seed, device))
                 .orElseGet(
                         () -> TrainableModel.open(source.directory(), device, recipe.learning()));
+    }
+
+    private void check(CurriculumStage stage) {
+        stage.scales().forEach(model.ladder()::require);
+        TrainingStep.check(model, recipe.step().withWindow(stage.towerWindow()));
     }
 
     private ExampleOrder order(ExampleSource source) {
@@ -302,6 +308,7 @@ public final class M3Trainer implements AutoCloseable {
         double share = 1.0 / accumulation;
         List<Scale> now = recipe.scalesAt(state.step(), total, scales);
         LossOptions loss = recipe.loss().options(model.ladder(), now);
+        TrainingStep stepNow = new TrainingStep(model, recipe.stepAt(state.step(), total));
         model.zeroGradients();
         Optional<String> failure = Optional.empty();
         for (int i = 0; i < accumulation; i++) {
@@ -313,7 +320,7 @@ public final class M3Trainer implements AutoCloseable {
             TrainingBatch batch = Preparation.batch(next.examples());
             long seed = new SplittableRandom(recipe.seed() + next.step()).nextLong();
             try {
-                StepResult result = step.accumulate(batch, loss, share, seed);
+                StepResult result = stepNow.accumulate(batch, loss, share, seed);
                 tally.add(result, share, batch.examples().size(), 1);
             } catch (NonFiniteLossException e) {
                 failure = Optional.of(e.getMessage());
