@@ -184,6 +184,7 @@ class RecipeTest {
                 "/activation_checkpointing | -1 | layersAgain of 0 or more",
                 "/curriculum | [{'until_step':3}] | curriculum 1: scales is missing, expected a list",
                 "/curriculum | [{'until_step':3,'scales':[]}] | curriculum, scales: expected one or more, since the loss has no grounding",
+                "/curriculum | [{'until_step':3,'scales':[1],'tower_window':-1}] | tower_window: expected an integer of 0 or more",
                 "/schedule | {'kind':'linear','decay_ratio':0.1} | decay_ratio: expected nothing",
                 "/loss | {'grounding':-1} | grounding: expected a number not below 0, found -1",
                 "/curriculum | [{'scales':[1]}] | until_step or until_fraction, found neither",
