@@ -27,8 +27,10 @@ public sealed interface DataSource {
      * @param seed of the first scene
      * @param count of scenes
      * @param questionsPerScene how many of each scene's questions
+     * @param crowded whether they are pictures full of small things, to learn to see from
      */
-    record Scenes(long seed, int count, int questionsPerScene) implements DataSource {
+    record Scenes(long seed, int count, int questionsPerScene, boolean crowded)
+            implements DataSource {
         /** Checks the counts. */
         public Scenes {
             Range.atLeast(1, "count", count);

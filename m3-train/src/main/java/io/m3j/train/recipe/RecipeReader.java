@@ -143,13 +143,15 @@ final class RecipeReader {
     }
 
     private static DataSource scenes(ConfigJson json) {
-        ConfigJson scenes = json.object("scenes").only("seed", "count", "questions_per_scene");
+        ConfigJson scenes =
+                json.object("scenes").only("seed", "count", "questions_per_scene", "crowded");
         return scenes.checked(
                 () ->
                         new DataSource.Scenes(
                                 whole(scenes, "seed", 0),
                                 scenes.integer("count"),
-                                scenes.integer("questions_per_scene", 1)));
+                                scenes.integer("questions_per_scene", 1),
+                                scenes.flag("crowded", false)));
     }
 
     private Batching batching() {

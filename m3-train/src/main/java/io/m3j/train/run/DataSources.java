@@ -11,6 +11,7 @@ import io.m3j.train.recipe.DataSource;
 import io.m3j.train.recipe.EvaluationPlan;
 import io.m3j.train.recipe.ModelSource;
 import io.m3j.train.recipe.Recipe;
+import io.m3j.train.synthetic.SceneOptions;
 import io.m3j.train.synthetic.Scenes;
 import io.m3j.train.synthetic.ScenesSource;
 import io.m3j.vision.ClipVisionConfig;
@@ -88,7 +89,9 @@ public final class DataSources implements AutoCloseable {
         DataSource.Scenes scenes = (DataSource.Scenes) source;
         ScenesSource examples =
                 new ScenesSource(
-                        Scenes.of(scenes.seed()),
+                        Scenes.of(
+                                scenes.seed(),
+                                scenes.crowded() ? SceneOptions.crowd() : SceneOptions.defaults()),
                         scenes.count(),
                         scenes.questionsPerScene(),
                         tokenizer,

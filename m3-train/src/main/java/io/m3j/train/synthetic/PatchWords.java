@@ -7,12 +7,12 @@ import io.m3j.train.synthetic.ScenePlan.Text;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 
 /**
  * Says of each patch of a picture what lies under its middle: of a thing its kind and colour, of a thing
- * to read its kind and its word, or of a number the digit of that half; of the scenery the place and the
- * time of day. Scenery covers most of a picture, and one patch in {@value #SCENERY_EVERY} speaks for it.
+ * to read its kind and its word, or of a number the digit of that half; of a letter that letter and its
+ * word; of the scenery the place and the time of day. Scenery covers most of a picture, and one patch in {@value #SCENERY_EVERY} speaks for it.
  */
 final class PatchWords {
 
@@ -48,23 +48,23 @@ final class PatchWords {
 
     private void put(Spot spot, String... described) {
         List<String> all = List.of(described);
-        put(spot, x -> all);
+        put(spot, (x, y) -> all);
     }
 
     private void put(Text text) {
         String kind = text.kind().word();
         String says = text.text();
         double middle = text.spot().x();
-        put(
-                text.spot(),
-                x ->
-                        text.kind().hasNumber()
-                                ? List.of(
-                                        kind, x < middle ? says.substring(0, 1) : says.substring(1))
-                                : List.of(kind, says));
+        if (text.kind().hasNumber()) {
+            List<String> first = List.of(kind, says.substring(0, 1));
+            List<String> second = List.of(kind, says.substring(1));
+            put(text.spot(), (x, y) -> x < middle ? first : second);
+        } else {
+            put(text.spot(), (x, y) -> List.of(text.letterAt(x, y).orElse(kind), says));
+        }
     }
 
-    private void put(Spot spot, Function<Double, List<String>> describedAt) {
+    private void put(Spot spot, BiFunction<Double, Double, List<String>> describedAt) {
         for (int row = 0; row < gridSide; row++) {
             for (int column = 0; column < gridSide; column++) {
                 double x = (column + 0.5) * patch;
@@ -73,7 +73,7 @@ final class PatchWords {
                         Math.abs(x - spot.x()) < spot.halfWidth()
                                 && Math.abs(y - spot.y()) < spot.halfHeight();
                 if (inside) {
-                    words.set(row * gridSide + column, describedAt.apply(x));
+                    words.set(row * gridSide + column, describedAt.apply(x, y));
                 }
             }
         }

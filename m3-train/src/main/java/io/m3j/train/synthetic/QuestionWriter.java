@@ -35,15 +35,24 @@ final class QuestionWriter {
         this.random = random;
     }
 
-    static List<Question> write(ScenePlan plan, SceneRandom random) {
-        return new QuestionWriter(plan, random).write();
+    static List<Question> write(ScenePlan plan, SceneRandom random, boolean crowded) {
+        QuestionWriter writer = new QuestionWriter(plan, random);
+        writer.askOfTheWhole();
+        if (!crowded) {
+            writer.askOfTheParts();
+        }
+        random.shuffle(writer.questions);
+        return List.copyOf(writer.questions);
     }
 
-    private List<Question> write() {
+    private void askOfTheWhole() {
         ask(Family.BACKGROUND, Phrasings.PLACE, plan.place().word());
         ask(Family.BACKGROUND, Phrasings.LIGHT, plan.light().word());
         ask(Family.OBJECT, Phrasings.BIG_KIND, plan.big().kind().word());
         ask(Family.OBJECT, Phrasings.BIG_COLOUR, plan.big().colour().word());
+    }
+
+    private void askOfTheParts() {
         for (CountedThing kind : List.of(plan.firstKind(), plan.secondKind())) {
             String count = Words.NUMBERS.get(plan.count(kind));
             ask(Family.COUNT, Phrasings.COUNT, count, kind.plural());
@@ -59,8 +68,6 @@ final class QuestionWriter {
                 second.colour().word());
         read(plan.readables().get(0));
         read(plan.readables().get(random.between(1, 2)));
-        random.shuffle(questions);
-        return List.copyOf(questions);
     }
 
     private void read(Text text) {
@@ -130,10 +137,13 @@ final class QuestionWriter {
     }
 
     /** Says what the picture shows, from the whole to the detail. */
-    static String caption(ScenePlan plan) {
+    static String caption(ScenePlan plan, boolean crowded) {
         String where = "The background is a " + plan.place().word() + " at ";
         String big = plan.light().word() + ". The big object is " + a(plan.big().colour()) + " ";
         String kind = plan.big().kind().word() + ". ";
+        if (crowded) {
+            return (where + big + kind).strip();
+        }
         String counts =
                 Stream.of(plan.firstKind(), plan.secondKind())
                         .map(thing -> counted(thing, plan.count(thing)))

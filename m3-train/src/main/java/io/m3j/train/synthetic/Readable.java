@@ -52,6 +52,25 @@ enum Readable implements Named {
         };
     }
 
+    /** How far right of its middle the middle of the text is, in pixels. */
+    double textShift() {
+        return this == LABEL ? 3.5 : 0;
+    }
+
+    /** How far below its top the middle of the text is, all in pixels. */
+    double textMiddle(double height, double typeHeight) {
+        return switch (this) {
+            case SIGN -> boardOfSign(typeHeight) / 2;
+            case SCREEN -> (height - 7) / 2;
+            case LABEL, PLATE, BADGE -> height / 2;
+        };
+    }
+
+    /** The height of a sign's board around a text of this size, all in pixels. */
+    static double boardOfSign(double typeHeight) {
+        return typeHeight + 14;
+    }
+
     private static double badgeRadius(double textWidth, double typeHeight) {
         return Math.sqrt(textWidth * textWidth + typeHeight * typeHeight) / 2 + 7;
     }

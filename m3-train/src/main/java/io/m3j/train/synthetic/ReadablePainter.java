@@ -37,14 +37,12 @@ final class ReadablePainter {
         double height = 2 * spot.halfHeight();
         Color board = text.board().shade(random);
         Color edge = text.board().edge();
-        double middle = spot.y();
         switch (text.kind()) {
             case SIGN -> {
-                double boardHeight = text.height() + 14;
+                double boardHeight = Readable.boardOfSign(text.height());
                 box(STEEL, spot.x() - 3.5, top + boardHeight - 2, 7, height - boardHeight + 2, 0);
                 box(edge, left, top, width, boardHeight, 6);
                 box(board, left + 2, top + 2, width - 4, boardHeight - 4, 5);
-                middle = top + boardHeight / 2;
             }
             case LABEL -> {
                 fill(edge, tag(left, top, width, height));
@@ -56,7 +54,6 @@ final class ReadablePainter {
                 box(STEEL, spot.x() - 4, top + height - 8, 8, 5, 0);
                 box(STEEL, spot.x() - 14, top + height - 4, 28, 4, 3);
                 box(DARK, left + 3, top + 3, width - 6, height - 13, 2);
-                middle = top + (height - 7) / 2;
             }
             case PLATE -> {
                 box(edge, left, top, width, height, 8);
@@ -71,22 +68,21 @@ final class ReadablePainter {
                 fill(PAPER, Sketch.ellipse(spot.x(), spot.y(), width / 2 - 4, height / 2 - 4));
             }
         }
-        write(text, middle);
+        write(text);
     }
 
-    private void write(Text text, double middle) {
+    private void write(Text text) {
         boolean onLight =
                 text.kind() == Readable.BADGE
                         || text.kind() != Readable.SCREEN && text.board().isLight();
         Color[] inks = onLight ? DARK_INKS : LIGHT_INKS;
-        double shift = text.kind() == Readable.LABEL ? 3.5 : 0;
         pen.setColor(inks[random.below(inks.length)]);
         pen.fill(
                 Lettering.numbered(text.typeface())
                         .outline(
                                 text.text().toUpperCase(Locale.ROOT),
-                                text.spot().x() + shift - text.textWidth() / 2,
-                                middle + text.height() / 2,
+                                text.textLeft(),
+                                text.textMiddle() + text.height() / 2,
                                 text.height()));
     }
 

@@ -23,7 +23,7 @@ public final class Scene {
         SceneRandom random = SceneRandom.of(seed, index);
         plan = ScenePlanner.plan(random.split(), options);
         random.split(); // the painter's
-        questions = QuestionWriter.write(plan, random.split());
+        questions = QuestionWriter.write(plan, random.split(), options.crowded());
     }
 
     /**
@@ -45,7 +45,8 @@ public final class Scene {
     }
 
     /**
-     * @return twelve questions, two of each family, in an order of this scene's own
+     * @return twelve questions, two of each family, in an order of this scene's own; of a crowd four, of
+     *     background and object
      */
     public List<Question> questions() {
         return questions;
@@ -55,7 +56,7 @@ public final class Scene {
      * @return what the picture shows, from the whole to the detail
      */
     public String caption() {
-        return QuestionWriter.caption(plan);
+        return QuestionWriter.caption(plan, options.crowded());
     }
 
     /**

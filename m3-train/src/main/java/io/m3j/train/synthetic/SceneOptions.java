@@ -14,6 +14,8 @@ import io.m3j.core.M3Exception;
  * @param words of the list of {@value Words#COUNT} words, how many are used, from its beginning
  * @param typefaces how many of the {@value Lettering#COUNT} typefaces are used
  * @param clutter how much noise, confetti and lines lie behind the things: 0 none, 1 the usual
+ * @param crowded whether every cell beside the big object is filled, mostly with something to read; only
+ *     the background and the big object can then be asked about
  */
 public record SceneOptions(
         int mostOfAKind,
@@ -23,7 +25,8 @@ public record SceneOptions(
         double largestType,
         int words,
         int typefaces,
-        double clutter) {
+        double clutter,
+        boolean crowded) {
 
     /**
      * Checks that a picture has room for all of it.
@@ -45,7 +48,26 @@ public record SceneOptions(
      * @return those of the benchmark
      */
     public static SceneOptions defaults() {
-        return new SceneOptions(5, 20, 34, 10, 14, Words.COUNT, Lettering.COUNT, 1);
+        return new SceneOptions(5, 20, 34, 10, 14, Words.COUNT, Lettering.COUNT, 1, false);
+    }
+
+    /**
+     * Scenes to learn to see from: crowded, and else like the benchmark's.
+     *
+     * @return these options
+     */
+    public static SceneOptions crowd() {
+        SceneOptions usual = defaults();
+        return new SceneOptions(
+                usual.mostOfAKind,
+                usual.smallestShape,
+                usual.largestShape,
+                usual.smallestType,
+                usual.largestType,
+                usual.words,
+                usual.typefaces,
+                usual.clutter,
+                true);
     }
 
     private static void check(String name, double value, double least, double most) {

@@ -1,6 +1,8 @@
 package io.m3j.train.synthetic;
 
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 
 /**
  * What a scene is, before it is drawn: everything that a question can be about.
@@ -8,11 +10,11 @@ import java.util.List;
  * @param place the scenery
  * @param light the time of day
  * @param big the big object
- * @param counted all things of the two counted kinds
+ * @param counted all things of the two counted kinds; in a crowd, of any
  * @param firstKind one counted kind
  * @param secondKind the other
- * @param shapes three small shapes, no two of one form or one colour
- * @param readables three things to read: two words, one number
+ * @param shapes three small shapes, no two of one form or one colour; in a crowd, any
+ * @param readables three things to read: two words, one number; in a crowd, any
  */
 record ScenePlan(
         Place place,
@@ -65,7 +67,36 @@ record ScenePlan(
             double height,
             double textWidth,
             Colour board,
-            Spot spot) {}
+            Spot spot) {
+
+        /** Where the text begins, in pixels. */
+        double textLeft() {
+            return spot.x() + kind.textShift() - textWidth / 2;
+        }
+
+        /** The middle of the text's height, in pixels. */
+        double textMiddle() {
+            return spot.y() - spot.halfHeight() + kind.textMiddle(2 * spot.halfHeight(), height);
+        }
+
+        /** The letter or digit at a place, in lower case; none beside the text. */
+        Optional<String> letterAt(double x, double y) {
+            double from = textLeft();
+            if (Math.abs(y - textMiddle()) > height / 2 || x < from) {
+                return Optional.empty();
+            }
+            for (int i = 0; i < text.length(); i++) {
+                String letter = text.substring(i, i + 1);
+                from +=
+                        Lettering.numbered(typeface).width(letter.toUpperCase(Locale.ROOT))
+                                * height;
+                if (x < from) {
+                    return Optional.of(letter);
+                }
+            }
+            return Optional.empty();
+        }
+    }
 
     int count(CountedThing kind) {
         return (int) counted.stream().filter(thing -> thing.kind() == kind).count();

@@ -12,27 +12,32 @@ import java.util.Locale;
 /**
  * Decides what is in a scene and where. Every choice is uniform over its set and independent of the
  * others, so that one answer tells nothing about another. Nothing overlaps: the picture is cut into
- * 4 × 5 cells; the big object takes 2 × 2 of them, everything else a cell of its own.
+ * 4 × 5 cells; the big object takes 2 × 2 of them, everything else a cell of its own. In a crowd there
+ * are 4 × 6 cells; the big object takes 2 × 3 of them, and none stays empty.
  */
 final class ScenePlanner {
 
     static final int SIDE = 336;
 
     private static final int COLUMNS = 4;
-    private static final int ROWS = 5;
     private static final double CELL_WIDTH = (double) SIDE / COLUMNS;
-    private static final double CELL_HEIGHT = (double) SIDE / ROWS;
 
     /** Between a thing and the border of its cell, in pixels. */
     private static final double MARGIN = 2;
 
     private final SceneRandom random;
     private final SceneOptions options;
+    private final int rows;
+    private final int rowsOfBig;
+    private final double cellHeight;
     private final List<int[]> free = new ArrayList<>();
 
     private ScenePlanner(SceneRandom random, SceneOptions options) {
         this.random = random;
         this.options = options;
+        this.rows = options.crowded() ? 6 : 5;
+        this.rowsOfBig = rows / 2;
+        this.cellHeight = (double) SIDE / rows;
     }
 
     static ScenePlan plan(SceneRandom random, SceneOptions options) {
@@ -43,6 +48,10 @@ final class ScenePlanner {
         Place place = random.of(Place.ALL);
         Light light = random.of(Light.ALL);
         Big big = big();
+        return options.crowded() ? crowd(place, light, big) : scene(place, light, big);
+    }
+
+    private ScenePlan scene(Place place, Light light, Big big) {
         List<Text> readables = readables();
         List<Small> shapes = shapes();
         List<CountedThing> kinds = new ArrayList<>(CountedThing.ALL);
@@ -58,12 +67,35 @@ final class ScenePlanner {
                 place, light, big, counted, kinds.get(0), kinds.get(1), shapes, readables);
     }
 
+    /** Mostly things to read: they are the smallest, and take the most pictures to learn. */
+    private ScenePlan crowd(Place place, Light light, Big big) {
+        List<Text> readables = new ArrayList<>();
+        List<Small> shapes = new ArrayList<>();
+        List<Counted> counted = new ArrayList<>();
+        while (!free.isEmpty()) {
+            int what = random.below(10);
+            if (what < 6) {
+                String word = random.of(Words.READABLE.subList(0, options.words()));
+                readables.add(text(random.of(Readable.WITH_WORDS), word));
+            } else if (what < 8) {
+                readables.add(number());
+            } else if (what < 9) {
+                shapes.add(small(random.of(SmallShape.ALL), random.of(Colour.ALL)));
+            } else {
+                counted.add(counted(random.of(CountedThing.ALL)));
+            }
+        }
+        List<CountedThing> kinds = CountedThing.ALL;
+        return new ScenePlan(
+                place, light, big, counted, kinds.get(0), kinds.get(1), shapes, readables);
+    }
+
     private Big big() {
         int column = random.below(COLUMNS - 1);
-        int row = random.below(ROWS - 1);
-        for (int r = 0; r < ROWS; r++) {
+        int row = random.below(rows - rowsOfBig + 1);
+        for (int r = 0; r < rows; r++) {
             for (int c = 0; c < COLUMNS; c++) {
-                boolean taken = c >= column && c <= column + 1 && r >= row && r <= row + 1;
+                boolean taken = c >= column && c <= column + 1 && r >= row && r < row + rowsOfBig;
                 if (!taken) {
                     free.add(new int[] {c, r});
                 }
@@ -73,7 +105,9 @@ final class ScenePlanner {
         double half = random.between(54, 63.5);
         // As wide as high at most by a tenth, so that kinds keep their forms.
         double halfWidth = half * random.between(1, 1.12);
-        Spot spot = within(column, row, 2, halfWidth, half);
+        double x = anywhere(column * CELL_WIDTH, 2 * CELL_WIDTH, halfWidth);
+        double y = anywhere(row * cellHeight, rowsOfBig * cellHeight, half);
+        Spot spot = new Spot(x, y, halfWidth, half);
         return new Big(random.of(BigThing.ALL), random.of(Colour.ALL), spot, random.coin());
     }
 
@@ -85,8 +119,12 @@ final class ScenePlanner {
         List<Text> texts = new ArrayList<>();
         texts.add(text(kinds.get(0), words.get(0)));
         texts.add(text(kinds.get(1), words.get(1)));
-        texts.add(text(random.of(Readable.WITH_NUMBERS), "" + random.between(10, 99)));
+        texts.add(number());
         return texts;
+    }
+
+    private Text number() {
+        return text(random.of(Readable.WITH_NUMBERS), "" + random.between(10, 99));
     }
 
     private Text text(Readable kind, String text) {
@@ -110,10 +148,14 @@ final class ScenePlanner {
         random.shuffle(colours);
         List<Small> shapes = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
-            double half = random.between(options.smallestShape(), options.largestShape()) / 2.0;
-            shapes.add(new Small(forms.get(i), colours.get(i), inFreeCell(half, half)));
+            shapes.add(small(forms.get(i), colours.get(i)));
         }
         return shapes;
+    }
+
+    private Small small(SmallShape form, Colour colour) {
+        double half = random.between(options.smallestShape(), options.largestShape()) / 2.0;
+        return new Small(form, colour, inFreeCell(half, half));
     }
 
     private Counted counted(CountedThing kind) {
@@ -124,12 +166,8 @@ final class ScenePlanner {
 
     private Spot inFreeCell(double halfWidth, double halfHeight) {
         int[] cell = free.remove(free.size() - 1);
-        return within(cell[0], cell[1], 1, halfWidth, halfHeight);
-    }
-
-    private Spot within(int column, int row, int cells, double halfWidth, double halfHeight) {
-        double x = anywhere(column * CELL_WIDTH, cells * CELL_WIDTH, halfWidth);
-        double y = anywhere(row * CELL_HEIGHT, cells * CELL_HEIGHT, halfHeight);
+        double x = anywhere(cell[0] * CELL_WIDTH, CELL_WIDTH, halfWidth);
+        double y = anywhere(cell[1] * cellHeight, cellHeight, halfHeight);
         return new Spot(x, y, halfWidth, halfHeight);
     }
 

@@ -41,7 +41,7 @@ public final class ScenesSource implements ExampleSource {
     /**
      * @param scenes to draw from
      * @param count how many of them, from the first
-     * @param questions of each scene, 1 to 12: the first of its list
+     * @param questions of each scene, 1 to 12, in a crowd to 4: the first of its list
      * @param tokenizer of the model to train
      * @param template of the model to train
      * @throws M3Exception if a number is out of its range
@@ -131,10 +131,10 @@ public final class ScenesSource implements ExampleSource {
         return new Grounding(patches.build().toArray(), ids.build().toArray());
     }
 
-    /** A word as an answer gives it; of a digit the id alone, without the space before it. */
+    /** A word as an answer gives it; of a letter or digit the id alone, without the space before it. */
     private int[] idsOf(String word) {
         long[] all = tokenizer.encodeWithoutSpecials(word);
-        int first = Character.isDigit(word.charAt(0)) ? all.length - 1 : 0;
+        int first = word.length() == 1 ? all.length - 1 : 0;
         return LongStream.of(all).skip(first).mapToInt(Math::toIntExact).toArray();
     }
 
