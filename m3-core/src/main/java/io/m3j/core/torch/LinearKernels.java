@@ -52,7 +52,7 @@ public final class LinearKernels {
         NDArray none =
                 kernels.call(owner, "zeros", bias, FloatType.FLOAT32.number(), new long[] {0});
         if (!packs(precision, packing)) {
-            Linear.Form form = kernels.onednn() ? Linear.Form.BFLOAT16 : Linear.Form.PLAIN;
+            Linear.Form form = kernels.onednnBfloat16() ? Linear.Form.BFLOAT16 : Linear.Form.PLAIN;
             return new Linear(form, weight, bias, none, none);
         }
         NDArray packed = kernels.call(owner, "pack", weight, PACKED_FOR_ROWS);
@@ -183,6 +183,8 @@ public final class LinearKernels {
      */
     public boolean packs(Precision precision, boolean packing) {
         return precision.quantises()
-                || (kernels.onednn() && (precision == Precision.FLOAT32 || packing));
+                || (precision == Precision.FLOAT32
+                        ? kernels.onednn()
+                        : packing && kernels.onednnBfloat16());
     }
 }
