@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.ConfigJson;
+import io.m3j.core.DurableFiles;
+import io.m3j.core.DurableFiles.DirectoryContent;
 import io.m3j.core.M3Exception;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -184,7 +186,7 @@ final class RunDirectory implements AutoCloseable {
     }
 
     /** Puts a directory in its place when it is complete. */
-    static void publish(Path place, CheckpointStore.Content content) {
+    static void publish(Path place, DirectoryContent content) {
         Path beside = place.resolveSibling(DurableFiles.UNFINISHED + place.getFileName());
         try {
             DurableFiles.deleteTree(beside);
