@@ -5,6 +5,7 @@ import static io.m3j.core.Arguments.required;
 import ai.djl.Device;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.DurableFiles;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.torch.FloatType;
@@ -418,8 +419,8 @@ public final class M3Trainer implements AutoCloseable {
         }
         ElementType type =
                 recipe.saved() == FloatType.BFLOAT16 ? ElementType.BFLOAT16 : ElementType.FLOAT32;
-        lora.ifPresent(adapters -> RunDirectory.publish(directory.adapter(), adapters::save));
-        RunDirectory.publish(place, files -> model.save(files, type));
+        lora.ifPresent(adapters -> DurableFiles.publish(directory.adapter(), adapters::save));
+        DurableFiles.publish(place, files -> model.save(files, type));
     }
 
     private RunReport report(boolean ended) {

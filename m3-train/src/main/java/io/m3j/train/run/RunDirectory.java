@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.ConfigJson;
 import io.m3j.core.DurableFiles;
-import io.m3j.core.DurableFiles.DirectoryContent;
 import io.m3j.core.M3Exception;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -182,21 +181,6 @@ final class RunDirectory implements AutoCloseable {
             DurableFiles.replace(file, CheckpointStore.pretty(all));
         } catch (IOException e) {
             throw new M3Exception(file + ": cannot be written: " + e, e);
-        }
-    }
-
-    /** Puts a directory in its place when it is complete. */
-    static void publish(Path place, DirectoryContent content) {
-        Path beside = place.resolveSibling(DurableFiles.UNFINISHED + place.getFileName());
-        try {
-            DurableFiles.deleteTree(beside);
-            Files.createDirectories(beside);
-            content.writeTo(beside);
-            DurableFiles.deleteTree(place);
-            Files.move(beside, place);
-            DurableFiles.forceDirectory(place.toAbsolutePath().getParent());
-        } catch (IOException e) {
-            throw new M3Exception(place + ": cannot be written: " + e, e);
         }
     }
 

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.DurableFiles;
+import io.m3j.core.ForcedFiles;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
@@ -23,6 +25,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class M3TrainerTest {
@@ -146,6 +150,25 @@ class M3TrainerTest {
     private static ByteBuffer tensor(Path checkpoint, String name) {
         try (Checkpoint open = Checkpoint.open(checkpoint)) {
             return open.get(name).data();
+        }
+    }
+
+    @Test
+    @DisabledOnOs(OS.WINDOWS) // which lets no directory be forced
+    void allFilesOfTheModelAreOnTheDiskBeforeItHasItsName() throws IOException {
+        Path model = directory.resolve("run/model");
+        List<Path> forced;
+        try (ForcedFiles files = new ForcedFiles()) {
+            run(with("{'steps':1}"), "run");
+            forced = files.paths();
+        }
+        Path beside = directory.resolve("run/" + DurableFiles.UNFINISHED + "model");
+        try (Stream<Path> published = Files.list(model)) {
+            assertThat(forced)
+                    .containsAll(
+                            published.map(file -> beside.resolve(file.getFileName())).toList())
+                    .contains(beside)
+                    .endsWith(directory.resolve("run"));
         }
     }
 
