@@ -5,11 +5,8 @@ import static io.m3j.core.Arguments.required;
 import ai.djl.Device;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.m3j.core.DurableFiles;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
-import io.m3j.core.torch.FloatType;
-import io.m3j.core.weights.ElementType;
 import io.m3j.train.AdamW;
 import io.m3j.train.Lora;
 import io.m3j.train.LossOptions;
@@ -410,17 +407,13 @@ public final class M3Trainer implements AutoCloseable {
     }
 
     private void saveModel() {
-        Path place = directory.model();
-        if (Files.exists(place)) {
+        if (Files.exists(directory.model())) {
             return; // this run had ended before
         }
         if (state.bestStep() >= 0 && state.bestStep() != state.step()) {
             tensors.readWeights(checkpoints.place(state.bestStep()));
         }
-        ElementType type =
-                recipe.saved() == FloatType.BFLOAT16 ? ElementType.BFLOAT16 : ElementType.FLOAT32;
-        lora.ifPresent(adapters -> DurableFiles.publish(directory.adapter(), adapters::save));
-        DurableFiles.publish(place, files -> model.save(files, type));
+        PublishedModel.write(model, lora, directory, recipe, scales);
     }
 
     private RunReport report(boolean ended) {

@@ -12,6 +12,7 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.weights.Checkpoint;
+import io.m3j.llm.M3Config;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.train.recipe.Recipe;
 import io.m3j.train.run.RunReport.End;
@@ -170,6 +171,15 @@ class M3TrainerTest {
                     .contains(beside)
                     .endsWith(directory.resolve("run"));
         }
+    }
+
+    @Test
+    void theModelSaysWithWhichTokensItWasTrained() throws IOException {
+        run(with("{'steps':1,'pooling':'spatial'}"), "run");
+        Path model = directory.resolve("run/model");
+        JsonNode config = MiniRun.JSON.readTree(model.resolve("config.json").toFile());
+        assertThat(config.get(PublishedModel.POOLING_KEY).asText()).isEqualTo("spatial");
+        assertThat(M3Config.read(model).scales()).containsExactly(1, 9);
     }
 
     @Test
