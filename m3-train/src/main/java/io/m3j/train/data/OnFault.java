@@ -1,9 +1,12 @@
 package io.m3j.train.data;
 
-/** What to do with a {@link BadExample}. There is no third way: none is passed over in silence. */
-public enum OnBadExample {
-    /** The run stops, and its message is that of the example. */
+/**
+ * What a fault does: an example that cannot be used, a loss that is no number. There is no third way:
+ * none is passed over in silence.
+ */
+public enum OnFault {
+    /** Ends the run with a message that names it. */
     STOP,
-    /** The example is left out of its batch and handed over to be counted. */
+    /** Goes on without it, and hands it over to be counted. */
     SKIP
 }

@@ -14,6 +14,7 @@ import io.m3j.train.LossOptions;
 import io.m3j.train.Part;
 import io.m3j.train.Schedule;
 import io.m3j.train.StepOptions;
+import io.m3j.train.data.OnFault;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -355,12 +356,12 @@ final class RecipeReader {
 
     private FaultPlan faults() {
         ConfigJson json = root.object("faults").only("bad_example", "non_finite_loss", "limit");
-        FaultPlan.Action[] actions = FaultPlan.Action.values();
+        OnFault[] actions = OnFault.values();
         return json.checked(
                 () ->
                         new FaultPlan(
-                                word(json, "bad_example", FaultPlan.Action.STOP, actions),
-                                word(json, "non_finite_loss", FaultPlan.Action.STOP, actions),
+                                word(json, "bad_example", OnFault.STOP, actions),
+                                word(json, "non_finite_loss", OnFault.STOP, actions),
                                 json.integer("limit", 100)));
     }
 

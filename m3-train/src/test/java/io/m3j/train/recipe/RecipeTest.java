@@ -13,6 +13,7 @@ import io.m3j.core.torch.FloatType;
 import io.m3j.train.LossOptions;
 import io.m3j.train.Part;
 import io.m3j.train.Schedule;
+import io.m3j.train.data.OnFault;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -65,7 +66,7 @@ class RecipeTest {
         assertThat(recipe.step().type()).isEqualTo(FloatType.FLOAT32);
         assertThat(recipe.clipNorm()).isInfinite();
         assertThat(recipe.schedule()).isEqualTo(new Schedule(Schedule.Kind.COSINE, 0, 0));
-        assertThat(recipe.faults().badExample()).isEqualTo(FaultPlan.Action.STOP);
+        assertThat(recipe.faults().badExample()).isEqualTo(OnFault.STOP);
         assertThat(recipe.checkpoints()).isEqualTo(new CheckpointPlan(0, 10, 2));
         Ladder ladder = Ladder.ofGrid(24);
         assertThat(recipe.loss().scales(ladder)).isEqualTo(ladder.scales());
@@ -100,7 +101,7 @@ class RecipeTest {
                 .contains(new EvaluationPlan.EarlyStopping("loss.9", 3));
         assertThat(recipe.checkpoints()).isEqualTo(new CheckpointPlan(50, 5, 3));
         assertThat(recipe.faults())
-                .isEqualTo(new FaultPlan(FaultPlan.Action.SKIP, FaultPlan.Action.SKIP, 7));
+                .isEqualTo(new FaultPlan(OnFault.SKIP, OnFault.SKIP, 7));
         assertThat(recipe.seed()).isEqualTo(42);
     }
 
