@@ -142,6 +142,8 @@ class RecipeTest {
                 "/data | [{'laion':{}}] | data 1: expected only the keys llava, scenes, found laion",
                 "/data | [{'llava':{'images':'i'}}] | data 1, llava: annotations is missing",
                 "/data | [{'scenes':{'count':0}}] | data 1, scenes: count: expected an integer of 1 or more, found 0",
+                "/data | [{'scenes':{'count':1,'seed':2000000}}] | data 1, scenes: seed: expected one to learn from (0 to 999999)#found 2000000, which is among those to report",
+                "/evaluation | {'every_steps':1,'data':[{'scenes':{'count':1,'seed':2999999}}]} | evaluation, data 1, scenes: seed: expected#to tune by (1000000 to 1999999)",
                 "/data | [{'scenes':{}}] | data 1, scenes: count is missing",
                 "/steps | -1 | steps: expected an integer of 1 or more, found -1",
                 "/steps | 1.5 | steps: expected an integer, found 1.5",
