@@ -102,10 +102,7 @@ public final class AdamW implements AutoCloseable {
      */
     public double clip(double limit) {
         try (NDManager scope = kernels.newManager()) {
-            List<NDArray> gradients = new ArrayList<>();
-            for (NDArray parameter : model.parameters().values()) {
-                kernels.gradient(scope, parameter).ifPresent(gradients::add);
-            }
+            List<NDArray> gradients = gradients(scope);
             if (gradients.isEmpty()) {
                 return 0;
             }
@@ -116,6 +113,28 @@ public final class AdamW implements AutoCloseable {
             }
             return norm;
         }
+    }
+
+    /**
+     * Multiplies all gradients.
+     *
+     * @param factor by which
+     */
+    public void scale(double factor) {
+        try (NDManager scope = kernels.newManager()) {
+            List<NDArray> gradients = gradients(scope);
+            if (!gradients.isEmpty()) {
+                kernels.scaleAll(gradients, factor);
+            }
+        }
+    }
+
+    private List<NDArray> gradients(NDManager scope) {
+        List<NDArray> gradients = new ArrayList<>();
+        for (NDArray parameter : model.parameters().values()) {
+            kernels.gradient(scope, parameter).ifPresent(gradients::add);
+        }
+        return gradients;
     }
 
     /**

@@ -309,6 +309,7 @@ public final class M3Trainer implements AutoCloseable {
         TrainingStep stepNow = new TrainingStep(model, recipe.stepAt(state.step(), total));
         model.zeroGradients();
         Optional<String> failure = Optional.empty();
+        int taken = 0;
         for (int i = 0; i < accumulation; i++) {
             BatchLoader.Batch<Prepared> next = feed.next();
             countFaults(next.skipped());
@@ -320,9 +321,13 @@ public final class M3Trainer implements AutoCloseable {
             try {
                 StepResult result = stepNow.accumulate(batch, loss, share, seed);
                 tally.add(result, share, batch.examples().size(), 1);
+                taken++;
             } catch (NonFiniteLossException e) {
                 failure = Optional.of(e.getMessage());
             }
+        }
+        if (failure.isEmpty() && taken > 0 && taken < accumulation) {
+            optimizer.scale((double) accumulation / taken); // the mean of those that took part
         }
         return failure;
     }

@@ -3,6 +3,7 @@ package io.m3j.train.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -280,6 +281,25 @@ class M3TrainerTest {
         Path base = Golden.checkpoint("llava-m3");
         assertThat(tensor(directory.resolve("run/model"), "lm_head.weight"))
                 .isEqualTo(tensor(base, "lm_head.weight"));
+    }
+
+    @Test
+    void aBatchWithoutExamplesDoesNotMakeTheStepSmaller() {
+        ExampleSource data = new MiniSource(2, Set.of(0), Set.of());
+        String skip = "'faults':{'bad_example':'skip'},";
+        Told alone = new Told(0);
+        run(with("{" + skip + "'steps':2,'batch':{'size':1}}"), "alone", false, data, alone);
+        Told beside = new Told(0);
+        run(
+                with("{" + skip + "'steps':1,'batch':{'size':1,'accumulation':2}}"),
+                "beside",
+                false,
+                data,
+                beside);
+        assertThat(alone.steps).hasSize(1);
+        assertThat(beside.steps).hasSize(1);
+        assertThat(beside.steps.get(0).gradientNorm())
+                .isCloseTo(alone.steps.get(0).gradientNorm(), withinPercentage(1e-4));
     }
 
     @Test
