@@ -16,7 +16,6 @@ import io.m3j.train.StepResult;
 import io.m3j.train.TrainableModel;
 import io.m3j.train.TrainingBatch;
 import io.m3j.train.TrainingStep;
-import io.m3j.train.data.BadExample;
 import io.m3j.train.data.BatchLoader;
 import io.m3j.train.data.ExampleOrder;
 import io.m3j.train.data.ExampleSource;
@@ -39,6 +38,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
 
 /**
  * Trains a model as a recipe says, in a directory from which the run goes on after any stop with the same
@@ -257,26 +257,7 @@ public final class M3Trainer implements AutoCloseable {
     private void takeStep(BatchLoader<Prepared> feed) {
         long started = System.nanoTime();
         StepTally tally = new StepTally();
-        OptionalDouble norm = OptionalDouble.empty();
-        Optional<String> failure = accumulate(feed, tally);
-        if (failure.isEmpty() && tally.isEmpty()) {
-            faults.emptyStep();
-        } else if (failure.isEmpty()) {
-            double length = optimizer.clip(recipe.clipNorm());
-            norm = OptionalDouble.of(length);
-            if (!Double.isFinite(length)) {
-                norm = OptionalDouble.empty();
-                failure = Optional.of("gradient norm: expected a number, found " + length);
-            }
-        }
-        failure.ifPresent(
-                message ->
-                        faults.nonFinite(
-                                "step "
-                                        + (state.step() + 1)
-                                        + ": "
-                                        + message
-                                        + "; the weights stay those before this step"));
+        OptionalDouble norm = keepingWhatWasLearnt(() -> gradient(feed, tally));
         Map<Part, Double> rates = rates();
         if (norm.isPresent()) {
             optimizer.step(rates::get);
@@ -300,6 +281,43 @@ public final class M3Trainer implements AutoCloseable {
         }
     }
 
+    /** The weights are still those behind the last step: they are stored before a failure ends the run. */
+    private <T> T keepingWhatWasLearnt(Supplier<T> work) {
+        try {
+            return work.get();
+        } catch (RuntimeException | Error e) {
+            try {
+                store();
+            } catch (RuntimeException again) {
+                e.addSuppressed(again);
+            }
+            throw e;
+        }
+    }
+
+    /** Gathers and clips a step's gradient; returns its norm before, or nothing if there is none to step along. */
+    private OptionalDouble gradient(BatchLoader<Prepared> feed, StepTally tally) {
+        Optional<String> failure = accumulate(feed, tally);
+        if (failure.isEmpty() && tally.isEmpty()) {
+            faults.emptyStep();
+            return OptionalDouble.empty();
+        }
+        if (failure.isEmpty()) {
+            double norm = optimizer.clip(recipe.clipNorm());
+            if (Double.isFinite(norm)) {
+                return OptionalDouble.of(norm);
+            }
+            failure = Optional.of("gradient norm: expected a number, found " + norm);
+        }
+        faults.nonFinite(
+                "step "
+                        + (state.step() + 1)
+                        + ": "
+                        + failure.get()
+                        + "; the weights stay those before this step");
+        return OptionalDouble.empty();
+    }
+
     /** Gathers the gradients of a step's batches; returns what is wrong with a loss, if something is. */
     private Optional<String> accumulate(BatchLoader<Prepared> feed, StepTally tally) {
         int accumulation = recipe.batching().accumulation();
@@ -312,7 +330,7 @@ public final class M3Trainer implements AutoCloseable {
         int taken = 0;
         for (int i = 0; i < accumulation; i++) {
             BatchLoader.Batch<Prepared> next = feed.next();
-            countFaults(next.skipped());
+            faults.examples(next.skipped());
             if (failure.isPresent() || next.examples().isEmpty()) {
                 continue; // the order of batches goes on all the same
             }
@@ -330,16 +348,6 @@ public final class M3Trainer implements AutoCloseable {
             optimizer.scale((double) accumulation / taken); // the mean of those that took part
         }
         return failure;
-    }
-
-    /** What was learnt so far is kept before an example ends the run. */
-    private void countFaults(List<BadExample> found) {
-        try {
-            faults.examples(found);
-        } catch (M3Exception e) {
-            store();
-            throw e;
-        }
     }
 
     private Map<Part, Double> rates() {

@@ -14,10 +14,12 @@ import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.llm.M3Config;
+import io.m3j.train.data.Example;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.train.recipe.Recipe;
 import io.m3j.train.run.RunReport.End;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -233,6 +235,61 @@ class M3TrainerTest {
         assertThat(report.end()).isEqualTo(End.FINISHED);
         assertThat(report.skippedExamples()).isPositive();
         assertThat(skipping.said).anyMatch(said -> said.startsWith("skipped: picture 4"));
+    }
+
+    @Test
+    void whateverElseFailsWhileLoadingKeepsWhatWasLearnt() {
+        ExampleSource failing = new FailingSource(MiniSource.of(11), 4);
+        Told told = new Told(0);
+        Recipe recipe = with("{'checkpoints':{'every_steps':100}}");
+        assertThatThrownBy(() -> run(recipe, "run", false, failing, told))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("stale file handle");
+        assertThat(told.steps).isNotEmpty();
+        assertThat(MiniRun.newestCheckpoint(directory.resolve("run")))
+                .contains(
+                        new CheckpointStore(directory.resolve("run/checkpoints"))
+                                .place(told.steps.size()));
+    }
+
+    /** Fails at one example, by what is no fault of the data. */
+    private record FailingSource(ExampleSource source, int at) implements ExampleSource {
+
+        @Override
+        public int size() {
+            return source.size();
+        }
+
+        @Override
+        public Example get(int index) {
+            if (index == at) {
+                throw new UncheckedIOException(new IOException("stale file handle"));
+            }
+            return source.get(index);
+        }
+
+        @Override
+        public int length(int index) {
+            return source.length(index);
+        }
+
+        @Override
+        public String fingerprint() {
+            return source.fingerprint();
+        }
+    }
+
+    @Test
+    void aLossThatIsNoNumberKeepsWhatWasLearnt() {
+        Told told = new Told(0);
+        Recipe recipe = with(WILD.replace("}}", "},'checkpoints':{'every_steps':100}}"));
+        assertThatThrownBy(() -> run(recipe, "run", false, DATA, told))
+                .hasMessageContaining("expected a number");
+        assertThat(told.steps).isNotEmpty();
+        assertThat(MiniRun.newestCheckpoint(directory.resolve("run")))
+                .contains(
+                        new CheckpointStore(directory.resolve("run/checkpoints"))
+                                .place(told.steps.size()));
     }
 
     @Test
