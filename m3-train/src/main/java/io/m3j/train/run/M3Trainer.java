@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.eval.Fingerprint;
 import io.m3j.train.AdamW;
 import io.m3j.train.Lora;
 import io.m3j.train.LossOptions;
@@ -119,7 +120,9 @@ public final class M3Trainer implements AutoCloseable {
             evaluation = recipe.evaluation().map(plan -> evaluation(plan, data));
             faults = new Faults(recipe.faults(), listener, state);
             directory.record(
-                    fingerprints(data), Provenance.session(state.step(), device.toString()));
+                    Fingerprint.ofCheckpoint(recipe.model().directory()),
+                    fingerprints(data),
+                    Provenance.session(state.step(), device.toString()));
             metrics = MetricsLog.open(directory.metrics(), state.metricsBytes());
             closing.push(metrics::close);
             secondsBefore = state.seconds();

@@ -3,6 +3,7 @@ package io.m3j.train.run;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import io.m3j.core.ConfigJson;
 import io.m3j.core.DurableFiles;
 import io.m3j.core.M3Exception;
@@ -156,32 +157,42 @@ final class RunDirectory implements AutoCloseable {
     /**
      * Adds what this session computes with to {@code provenance.json}.
      *
+     * @param model fingerprint of what the run starts from
      * @param data fingerprints of the data by its use
      * @param session what is said of the session
-     * @throws M3Exception if the data is not what the run began with
+     * @throws M3Exception if model or data are not what the run began with
      */
-    void record(ObjectNode data, ObjectNode session) {
+    void record(String model, ObjectNode data, ObjectNode session) {
         Path file = directory.resolve("provenance.json");
         try {
-            ObjectNode all = JSON.createObjectNode();
-            if (Files.exists(file)) {
-                all = (ObjectNode) ConfigJson.read(file).node();
-                if (!data.equals(all.get("data"))) {
-                    throw new M3Exception(
-                            directory
-                                    + ": the run was begun with other data: was "
-                                    + all.get("data")
-                                    + ", is "
-                                    + data);
-                }
-            } else {
-                all.set("data", data);
-            }
+            ObjectNode all =
+                    Files.exists(file)
+                            ? (ObjectNode) ConfigJson.read(file).node()
+                            : JSON.createObjectNode();
+            // A run that was begun before it was recorded has no fingerprint of its model.
+            putOnce(all, "model", "another starting model", TextNode.valueOf(model));
+            putOnce(all, "data", "other data", data);
             all.withArray("sessions").add(session);
             DurableFiles.replace(file, CheckpointStore.pretty(all));
         } catch (IOException e) {
             throw new M3Exception(file + ": cannot be written: " + e, e);
         }
+    }
+
+    private void putOnce(ObjectNode all, String key, String other, JsonNode now) {
+        JsonNode before = all.get(key);
+        if (before != null && !before.equals(now)) {
+            throw new M3Exception(
+                    directory
+                            + ": the run was begun with "
+                            + other
+                            + ": its fingerprint was "
+                            + before
+                            + ", is "
+                            + now
+                            + ". Put back what the run was begun with, or take another directory");
+        }
+        all.set(key, now);
     }
 
     @Override

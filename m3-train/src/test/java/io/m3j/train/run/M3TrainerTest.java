@@ -409,6 +409,39 @@ class M3TrainerTest {
     }
 
     @Test
+    void aRunDoesNotGoOnWithAnotherStartingModel() throws IOException {
+        Path base = Files.createDirectory(directory.resolve("base"));
+        Path golden = Golden.checkpoint("llava-m3");
+        try (Stream<Path> files = Files.list(golden)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, base.resolve(file.getFileName()));
+            }
+        }
+        ObjectNode config =
+                (ObjectNode) MiniRun.JSON.readTree(base.resolve("config.json").toFile());
+        config.put("mm_vision_tower", golden.resolve("../clip-vision").normalize().toString());
+        Files.writeString(base.resolve("config.json"), config.toString());
+        ObjectNode json = MiniRun.recipe().put("steps", 2);
+        json.putObject("model").put("from", base.toString());
+        Recipe recipe = Recipe.of("recipe", json, directory);
+        run(recipe, "run", false, DATA, new Told(1));
+        // The same sizes, so that only the fingerprint can tell.
+        Files.writeString(
+                base.resolve("config.json"), config.put("rms_norm_eps", 1e-6).toString());
+        assertThatThrownBy(() -> run(recipe, "run", true, DATA, new Told(0)))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("another starting model");
+        Files.writeString(
+                base.resolve("config.json"), config.put("rms_norm_eps", 1e-5).toString());
+        Path provenance = directory.resolve("run/provenance.json");
+        ObjectNode before = (ObjectNode) MiniRun.JSON.readTree(provenance.toFile());
+        before.remove("model"); // as the runs had it that were begun before
+        Files.writeString(provenance, before.toString());
+        assertThat(run(recipe, "run", true, DATA, new Told(0)).end()).isEqualTo(End.FINISHED);
+        assertThat(MiniRun.JSON.readTree(provenance.toFile()).get("model").asText()).hasSize(8);
+    }
+
+    @Test
     void oneProcessAtATimeTrainsInADirectory() {
         Told told = new Told(0);
         try (M3Trainer first =
