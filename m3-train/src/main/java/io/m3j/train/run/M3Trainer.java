@@ -112,6 +112,7 @@ public final class M3Trainer implements AutoCloseable {
             newest.ifPresent(stored -> tensors.read(stored.directory()));
             step = new TrainingStep(model, recipe.step());
             scales = recipe.loss().scales(model.ladder());
+            recipe.requireMetric(scales);
             recipe.curriculum().forEach(this::check);
             order = order(data.examples());
             int accumulation = recipe.batching().accumulation();
@@ -375,10 +376,10 @@ public final class M3Trainer implements AutoCloseable {
         }
         metrics.evaluation(state, tally);
         listener.evaluated(state.step(), tally.loss(), tally.lossByScale());
-        if (stopping().isEmpty()) {
+        if (stopping().isEmpty() || recipe.isStage(state.step(), total)) {
             return false;
         }
-        state = state.evaluated(Evaluation.metric(tally, stopping().get().metric()));
+        state = state.evaluated(Evaluation.metric(tally, stopping().get()));
         return state.bestStep() == state.step();
     }
 

@@ -218,6 +218,47 @@ class M3TrainerTest {
     }
 
     @Test
+    void evaluationsOfACurriculumDoNotCountTowardsPatience() throws IOException {
+        // Every evaluation behind the first is worse; the stage lasts for longer than the patience.
+        Recipe recipe =
+                with(
+                        "{'steps':20,'optimizer':{'learning_rate':5},"
+                                + "'curriculum':[{'until_step':5,'scales':[1]}],"
+                                + "'schedule':{'kind':'constant','warm_up_steps':1},"
+                                + "'evaluation':{'every_steps':1,'data':[{'scenes':{'count':1}}],"
+                                + "'early_stopping':{'patience':2}}}");
+        RunReport report = run(recipe, "run");
+        assertThat(report.steps()).isBetween(8L, 20L); // 5 of the stage, one best, two worse
+        String state =
+                Files.readString(
+                        MiniRun.newestCheckpoint(directory.resolve("run"))
+                                .orElseThrow()
+                                .resolve(RunState.FILE));
+        assertThat(MiniRun.JSON.readTree(state).get("best_step").asLong())
+                .isGreaterThanOrEqualTo(6);
+    }
+
+    @Test
+    void aMetricOfAScaleThatTheModelDoesNotHaveIsRefusedBeforeTheFirstStep() {
+        ObjectNode json = MiniRun.recipe();
+        json.remove("scales");
+        json.putObject("evaluation")
+                .put("every_steps", 12)
+                .put("examples", 1)
+                .putObject("early_stopping")
+                .put("metric", "loss.4")
+                .put("patience", 1);
+        json.withObject("/evaluation").putArray("data").addObject().putObject("scenes").put("count", 1);
+        Recipe recipe = Recipe.of("recipe", json, Golden.checkpoint("llava-m3"));
+        Told told = new Told(0);
+        assertThatThrownBy(() -> run(recipe, "run", false, DATA, told))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("early_stopping, metric: expected one of loss, loss.1, loss.9")
+                .hasMessageContaining("found loss.4");
+        assertThat(told.steps).isEmpty();
+    }
+
+    @Test
     void anExampleThatCannotBeReadEndsTheRunAndKeepsWhatWasLearnt() {
         ExampleSource data = new MiniSource(11, Set.of(4), Set.of());
         Told told = new Told(0);
