@@ -111,6 +111,26 @@ final class CheckpointStore {
         }
     }
 
+    /**
+     * @param step whose checkpoint must be there
+     * @return it
+     * @throws M3Exception if it is not what its manifest says
+     */
+    Stored require(long step) {
+        Stored stored = new Stored(step, place(step));
+        fault(stored)
+                .ifPresent(
+                        fault -> {
+                            throw new M3Exception(
+                                    stored.directory()
+                                            + ": "
+                                            + fault
+                                            + "; put it back, or take the newest one instead: remove"
+                                            + " early_stopping from the recipe of a new run");
+                        });
+        return stored;
+    }
+
     /** Where the checkpoint of a step is, or would be. */
     Path place(long step) {
         return directory.resolve(name(step));

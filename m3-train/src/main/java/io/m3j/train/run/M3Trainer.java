@@ -31,8 +31,6 @@ import io.m3j.train.run.RunReport.End;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -56,7 +54,7 @@ public final class M3Trainer implements AutoCloseable {
 
     private final Recipe recipe;
     private final TrainingListener listener;
-    private final Deque<Runnable> closing = new ArrayDeque<>();
+    private final Closing closing = new Closing();
     private final RunDirectory directory;
     private final CheckpointStore checkpoints;
     private final TrainableModel model;
@@ -92,7 +90,7 @@ public final class M3Trainer implements AutoCloseable {
         this.listener = listener;
         try {
             directory = RunDirectory.open(path, resume, recipe.json());
-            closing.push(directory::close);
+            closing.add(directory::close);
             checkpoints = directory.checkpoints();
             Optional<Stored> newest = checkpoints.newest(listener::said);
             state =
@@ -104,10 +102,10 @@ public final class M3Trainer implements AutoCloseable {
                                 .orElse(path + " holds no complete checkpoint: starts anew"));
             }
             model = model(recipe, device);
-            closing.push(model::close);
+            closing.add(model::close);
             lora = recipe.lora().map(options -> Lora.attach(model, options, recipe.seed()));
             optimizer = new AdamW(model, recipe.optimizer());
-            closing.push(optimizer::close);
+            closing.add(optimizer::close);
             tensors = new RunTensors(model, optimizer);
             newest.ifPresent(stored -> tensors.read(stored.directory()));
             step = new TrainingStep(model, recipe.step());
@@ -125,12 +123,12 @@ public final class M3Trainer implements AutoCloseable {
                     fingerprints(data),
                     Provenance.session(state.step(), device.toString()));
             metrics = MetricsLog.open(directory.metrics(), state.metricsBytes());
-            closing.push(metrics::close);
+            closing.add(metrics::close);
             secondsBefore = state.seconds();
             stepBefore = state.step();
             stepStored = newest.map(Stored::step).orElse(-1L);
-        } catch (RuntimeException e) {
-            close();
+        } catch (RuntimeException | Error e) {
+            closing.close(e);
             throw e;
         }
     }
@@ -428,7 +426,7 @@ public final class M3Trainer implements AutoCloseable {
             return; // this run had ended before
         }
         if (state.bestStep() >= 0 && state.bestStep() != state.step()) {
-            tensors.readWeights(checkpoints.place(state.bestStep()));
+            tensors.readWeights(checkpoints.require(state.bestStep()).directory());
         }
         PublishedModel.write(model, lora, directory, recipe, scales);
     }
@@ -450,8 +448,6 @@ public final class M3Trainer implements AutoCloseable {
 
     @Override
     public void close() {
-        while (!closing.isEmpty()) {
-            closing.pop().run();
-        }
+        closing.close();
     }
 }

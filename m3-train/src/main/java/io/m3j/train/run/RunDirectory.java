@@ -30,6 +30,7 @@ final class RunDirectory implements AutoCloseable {
 
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String RECIPE = "recipe.json";
+    private static final String CHECKPOINTS = "checkpoints";
 
     /** What may change between two sessions of a run, since no number depends on it. */
     private static final Set<String> FREE = Set.of("run", "checkpoints", "faults", "batch.loaders");
@@ -55,13 +56,14 @@ final class RunDirectory implements AutoCloseable {
             FileChannel lock = locked(directory);
             try {
                 Path file = directory.resolve(RECIPE);
-                if (Files.exists(file)) {
-                    if (!resume) {
-                        throw new M3Exception(
-                                directory
-                                        + ": holds a run already; go on with it by --resume auto, or"
-                                        + " choose another directory");
-                    }
+                boolean known = Files.exists(file);
+                if (!resume && (known || Files.exists(directory.resolve(CHECKPOINTS)))) {
+                    throw new M3Exception(
+                            directory
+                                    + ": holds a run already, or its checkpoints; go on with it by"
+                                    + " --resume auto, or choose another directory");
+                }
+                if (known) {
                     requireSame(file, recipe);
                 } else {
                     DurableFiles.replace(file, CheckpointStore.pretty(recipe));
@@ -141,7 +143,7 @@ final class RunDirectory implements AutoCloseable {
     }
 
     CheckpointStore checkpoints() {
-        return new CheckpointStore(directory.resolve("checkpoints"));
+        return new CheckpointStore(directory.resolve(CHECKPOINTS));
     }
 
     /** Where the trained model is, once the run has ended. */

@@ -218,6 +218,43 @@ class M3TrainerTest {
     }
 
     @Test
+    void aBestModelThatTheDiskBrokeIsNotPublished() {
+        Recipe recipe =
+                with(
+                        "{'steps':20,'optimizer':{'learning_rate':5},"
+                                + "'schedule':{'kind':'constant','warm_up_steps':1},"
+                                + "'evaluation':{'every_steps':1,'data':[{'scenes':{'count':1}}],"
+                                + "'early_stopping':{'patience':2}}}");
+        TrainingListener breaking =
+                new TrainingListener() {
+                    @Override
+                    public void stepped(Step step) {
+                        if (step.step() == 3) {
+                            turnABit("run/checkpoints/step-0000000001/weights.safetensors");
+                        }
+                    }
+                };
+        try (M3Trainer trainer =
+                MiniRun.open(recipe, directory.resolve("run"), false, DATA, breaking)) {
+            assertThatThrownBy(trainer::run)
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining("step-0000000001: weights.safetensors should have CRC-32C");
+        }
+        assertThat(directory.resolve("run/model")).doesNotExist();
+    }
+
+    private void turnABit(String name) {
+        try {
+            Path file = directory.resolve(name);
+            byte[] bytes = Files.readAllBytes(file);
+            bytes[bytes.length - 1] ^= 1;
+            Files.write(file, bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
     void evaluationsOfACurriculumDoNotCountTowardsPatience() throws IOException {
         // Every evaluation behind the first is worse; the stage lasts for longer than the patience.
         Recipe recipe =
@@ -432,6 +469,17 @@ class M3TrainerTest {
                 .isInstanceOf(M3Exception.class)
                 .hasMessageContaining("holds a run already")
                 .hasMessageContaining("--resume auto");
+    }
+
+    @Test
+    void checkpointsWithoutARecipeAreNotTakenForANewRun() throws IOException {
+        run(with("{'steps':2}"), "run", false, DATA, new Told(1));
+        Files.delete(directory.resolve("run/recipe.json"));
+        assertThatThrownBy(() -> run(with("{'steps':2}"), "run"))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("or its checkpoints")
+                .hasMessageContaining("--resume auto");
+        assertThat(run(with("{'steps':2}"), "run", true, DATA, new Told(0)).steps()).isEqualTo(2);
     }
 
     @Test
