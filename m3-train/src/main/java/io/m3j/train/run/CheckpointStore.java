@@ -125,8 +125,7 @@ final class CheckpointStore {
                                     stored.directory()
                                             + ": "
                                             + fault
-                                            + "; put it back, or take the newest one instead: remove"
-                                            + " early_stopping from the recipe of a new run");
+                                            + "; put back a copy of it, or begin a new run");
                         });
         return stored;
     }
