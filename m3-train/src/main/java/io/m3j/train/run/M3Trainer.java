@@ -11,11 +11,8 @@ import io.m3j.eval.Fingerprint;
 import io.m3j.train.AdamW;
 import io.m3j.train.Lora;
 import io.m3j.train.LossOptions;
-import io.m3j.train.NonFiniteLossException;
 import io.m3j.train.Part;
-import io.m3j.train.StepResult;
 import io.m3j.train.TrainableModel;
-import io.m3j.train.TrainingBatch;
 import io.m3j.train.TrainingStep;
 import io.m3j.train.data.BatchLoader;
 import io.m3j.train.data.ExampleOrder;
@@ -28,7 +25,6 @@ import io.m3j.train.recipe.Recipe;
 import io.m3j.train.run.CheckpointStore.Stored;
 import io.m3j.train.run.Preparation.Prepared;
 import io.m3j.train.run.RunReport.End;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumMap;
@@ -36,7 +32,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.SplittableRandom;
 import java.util.function.Supplier;
 
 /**
@@ -50,32 +45,28 @@ import java.util.function.Supplier;
 public final class M3Trainer implements AutoCloseable {
 
     private static final double NANOSECONDS = 1e9;
-    private static final double SECONDS_PER_MINUTE = 60;
 
     private final Recipe recipe;
     private final TrainingListener listener;
     private final Closing closing = new Closing();
     private final RunDirectory directory;
-    private final CheckpointStore checkpoints;
     private final TrainableModel model;
     private final Optional<Lora> lora;
     private final AdamW optimizer;
-    private final RunTensors tensors;
-    private final TrainingStep step;
     private final List<Scale> scales;
     private final ExampleOrder order;
     private final long total;
     private final Preparation preparation;
     private final Optional<Evaluation> evaluation;
     private final Faults faults;
+    private final StepGradient gradient;
     private final MetricsLog metrics;
+    private final StateKeeper keeper;
 
     private final long sessionStart = System.nanoTime();
     private final double secondsBefore;
     private final long stepBefore;
     private RunState state;
-    private long stepStored;
-    private long nanosStored = System.nanoTime();
     private StepTally last = new StepTally();
     private volatile boolean stopRequested;
 
@@ -91,7 +82,7 @@ public final class M3Trainer implements AutoCloseable {
         try {
             directory = RunDirectory.open(path, resume, recipe.json());
             closing.add(directory::close);
-            checkpoints = directory.checkpoints();
+            CheckpointStore checkpoints = directory.checkpoints();
             Optional<Stored> newest = checkpoints.newest(listener::said);
             state =
                     newest.map(stored -> RunState.read(stored.directory()))
@@ -106,9 +97,8 @@ public final class M3Trainer implements AutoCloseable {
             lora = recipe.lora().map(options -> Lora.attach(model, options, recipe.seed()));
             optimizer = new AdamW(model, recipe.optimizer());
             closing.add(optimizer::close);
-            tensors = new RunTensors(model, optimizer);
+            RunTensors tensors = new RunTensors(model, optimizer);
             newest.ifPresent(stored -> tensors.read(stored.directory()));
-            step = new TrainingStep(model, recipe.step());
             scales = recipe.loss().scales(model.ladder());
             recipe.requireMetric(scales);
             recipe.curriculum().forEach(this::check);
@@ -118,6 +108,7 @@ public final class M3Trainer implements AutoCloseable {
             preparation = preparation(data.examples());
             evaluation = recipe.evaluation().map(plan -> evaluation(plan, data));
             faults = new Faults(recipe.faults(), listener, state);
+            gradient = new StepGradient(recipe, model, optimizer, scales, total, faults);
             directory.record(
                     Fingerprint.ofCheckpoint(recipe.model().directory()),
                     fingerprints(data),
@@ -126,7 +117,14 @@ public final class M3Trainer implements AutoCloseable {
             closing.add(metrics::close);
             secondsBefore = state.seconds();
             stepBefore = state.step();
-            stepStored = newest.map(Stored::step).orElse(-1L);
+            keeper =
+                    new StateKeeper(
+                            recipe.checkpoints(),
+                            directory,
+                            checkpoints,
+                            tensors,
+                            listener,
+                            newest.map(Stored::step).orElse(-1L));
         } catch (RuntimeException | Error e) {
             closing.close(e);
             throw e;
@@ -194,7 +192,7 @@ public final class M3Trainer implements AutoCloseable {
         LossOptions loss =
                 recipe.loss().options(model.ladder(), scales).with(LossOptions.Mode.ALL_SCALES);
         return new Evaluation(
-                step,
+                new TrainingStep(model, recipe.step()),
                 preparation(source),
                 loss,
                 Math.min(source.size(), plan.examples()),
@@ -233,15 +231,13 @@ public final class M3Trainer implements AutoCloseable {
             while (state.step() < total && !waitedEnough() && !stopRequested) {
                 takeStep(feed);
                 boolean best = evaluateIfDue();
-                if (best || checkpointIsDue()) {
+                if (best || keeper.isDue(state.step())) {
                     store();
                 }
             }
         }
         boolean ended = state.step() == total || waitedEnough();
-        if (stepStored != state.step()) {
-            store();
-        }
+        store();
         if (ended) {
             saveModel();
         }
@@ -259,7 +255,7 @@ public final class M3Trainer implements AutoCloseable {
     private void takeStep(BatchLoader<Prepared> feed) {
         long started = System.nanoTime();
         StepTally tally = new StepTally();
-        OptionalDouble norm = keepingWhatWasLearnt(() -> gradient(feed, tally));
+        OptionalDouble norm = keepingWhatWasLearnt(() -> gradient.gather(feed, state.step(), tally));
         Map<Part, Double> rates = rates();
         if (norm.isPresent()) {
             optimizer.step(rates::get);
@@ -297,61 +293,6 @@ public final class M3Trainer implements AutoCloseable {
         }
     }
 
-    /** Gathers and clips a step's gradient; returns its norm before, or nothing if there is none to step along. */
-    private OptionalDouble gradient(BatchLoader<Prepared> feed, StepTally tally) {
-        Optional<String> failure = accumulate(feed, tally);
-        if (failure.isEmpty() && tally.isEmpty()) {
-            faults.emptyStep();
-            return OptionalDouble.empty();
-        }
-        if (failure.isEmpty()) {
-            double norm = optimizer.clip(recipe.clipNorm());
-            if (Double.isFinite(norm)) {
-                return OptionalDouble.of(norm);
-            }
-            failure = Optional.of("gradient norm: expected a number, found " + norm);
-        }
-        faults.nonFinite(
-                "step "
-                        + (state.step() + 1)
-                        + ": "
-                        + failure.get()
-                        + "; the weights stay those before this step");
-        return OptionalDouble.empty();
-    }
-
-    /** Gathers the gradients of a step's batches; returns what is wrong with a loss, if something is. */
-    private Optional<String> accumulate(BatchLoader<Prepared> feed, StepTally tally) {
-        int accumulation = recipe.batching().accumulation();
-        double share = 1.0 / accumulation;
-        List<Scale> now = recipe.scalesAt(state.step(), total, scales);
-        LossOptions loss = recipe.loss().options(model.ladder(), now);
-        TrainingStep stepNow = new TrainingStep(model, recipe.stepAt(state.step(), total));
-        model.zeroGradients();
-        Optional<String> failure = Optional.empty();
-        int taken = 0;
-        for (int i = 0; i < accumulation; i++) {
-            BatchLoader.Batch<Prepared> next = feed.next();
-            faults.examples(next.skipped());
-            if (failure.isPresent() || next.examples().isEmpty()) {
-                continue; // the order of batches goes on all the same
-            }
-            TrainingBatch batch = Preparation.batch(next.examples());
-            long seed = new SplittableRandom(recipe.seed() + next.step()).nextLong();
-            try {
-                StepResult result = stepNow.accumulate(batch, loss, share, seed);
-                tally.add(result, share, batch.examples().size(), 1);
-                taken++;
-            } catch (NonFiniteLossException e) {
-                failure = Optional.of(e.getMessage());
-            }
-        }
-        if (failure.isEmpty() && taken > 0 && taken < accumulation) {
-            optimizer.scale((double) accumulation / taken); // the mean of those that took part
-        }
-        return failure;
-    }
-
     private Map<Part, Double> rates() {
         double factor = recipe.schedule().factor(state.step(), total);
         Map<Part, Double> rates = new EnumMap<>(Part.class);
@@ -381,30 +322,13 @@ public final class M3Trainer implements AutoCloseable {
         return state.bestStep() == state.step();
     }
 
-    private boolean checkpointIsDue() {
-        long every = recipe.checkpoints().everySteps();
-        double minutes = recipe.checkpoints().everyMinutes();
-        double seconds = (System.nanoTime() - nanosStored) / NANOSECONDS;
-        return every > 0 && state.step() % every == 0
-                || minutes > 0 && seconds >= minutes * SECONDS_PER_MINUTE;
-    }
-
     private void store() {
-        if (stepStored == state.step()) {
+        if (keeper.has(state.step())) {
             return;
         }
-        RunState now = state.at(seconds(), metrics.force());
-        checkpoints.write(
-                now.step(),
-                files -> {
-                    tensors.write(files);
-                    now.write(files);
-                });
-        checkpoints.keep(recipe.checkpoints().keep(), now.bestStep());
-        stepStored = now.step();
-        nanosStored = System.nanoTime();
+        keeper.store(state.at(seconds(), metrics.force()));
         if (!stopRequested) {
-            drawCurves(); // where the JVM is about to end, Java2D no longer starts
+            keeper.drawCurves(); // where the JVM is about to end, Java2D no longer starts
         }
     }
 
@@ -412,21 +336,12 @@ public final class M3Trainer implements AutoCloseable {
         return secondsBefore + (System.nanoTime() - sessionStart) / NANOSECONDS;
     }
 
-    /** A picture that cannot be drawn does not end a run. */
-    private void drawCurves() {
-        try {
-            Curves.draw(directory.metrics(), directory.curves());
-        } catch (IOException | RuntimeException | LinkageError e) {
-            listener.said(directory.curves() + ": cannot be drawn: " + e);
-        }
-    }
-
     private void saveModel() {
         if (Files.exists(directory.model())) {
             return; // this run had ended before
         }
         if (state.bestStep() >= 0 && state.bestStep() != state.step()) {
-            tensors.readWeights(checkpoints.require(state.bestStep()).directory());
+            keeper.readBest(state);
         }
         PublishedModel.write(model, lora, directory, recipe, scales);
     }
