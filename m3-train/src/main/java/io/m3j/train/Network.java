@@ -49,14 +49,14 @@ final class Network {
         links.add(
                 (owner, pixels) -> {
                     NDArray x =
-                            kernels.towerEmbed(
+                            kernels.tower().towerEmbed(
                                     owner,
                                     pixels,
                                     towerEmbedding(owner),
                                     vision.layerNormEpsilon());
                     return window.isWhole()
                             ? x
-                            : kernels.toWindows(
+                            : kernels.tower().toWindows(
                                     owner,
                                     x,
                                     window.gridSide(),
@@ -69,7 +69,7 @@ final class Network {
             int to = Math.min(layers, start + step(layers));
             links.add(
                     (owner, x) ->
-                            kernels.towerLayers(
+                            kernels.tower().towerLayers(
                                     owner,
                                     x,
                                     towerLayers(owner, from, to),
@@ -80,11 +80,11 @@ final class Network {
         }
         links.add(
                 (owner, x) ->
-                        kernels.project(
+                        kernels.tower().project(
                                 owner,
                                 window.isWhole()
                                         ? x
-                                        : kernels.fromWindows(
+                                        : kernels.tower().fromWindows(
                                                 owner,
                                                 x,
                                                 window.gridSide(),
