@@ -26,7 +26,8 @@ public final class TowerTrainingKernels {
     public NDArray towerEmbed(
             NDManager owner, NDArray pixels, List<NDArray> weights, double epsilon) {
         try (NDManager scope = kernels.newManager()) {
-            return kernels.one(owner, "tower_embed", pixels, weights, TrainingKernels.numbers(scope, epsilon));
+            return kernels.one(
+                    owner, "tower_embed", pixels, weights, TrainingKernels.numbers(scope, epsilon));
         }
     }
 
@@ -49,8 +50,15 @@ public final class TowerTrainingKernels {
             double epsilon,
             FloatType type) {
         try (NDManager scope = kernels.newManager()) {
-            NDArray sizes = TrainingKernels.sizes(scope, heads, activation.ordinal(), type.number());
-            return kernels.one(owner, "tower_layers", x, weights, sizes, TrainingKernels.numbers(scope, epsilon));
+            NDArray sizes =
+                    TrainingKernels.sizes(scope, heads, activation.ordinal(), type.number());
+            return kernels.one(
+                    owner,
+                    "tower_layers",
+                    x,
+                    weights,
+                    sizes,
+                    TrainingKernels.numbers(scope, epsilon));
         }
     }
 
@@ -68,7 +76,11 @@ public final class TowerTrainingKernels {
     public NDArray toWindows(
             NDManager owner, NDArray x, int side, int window, int down, int right) {
         try (NDManager scope = kernels.newManager()) {
-            return kernels.one(owner, "to_windows", x, TrainingKernels.sizes(scope, side, window, down, right));
+            return kernels.one(
+                    owner,
+                    "to_windows",
+                    x,
+                    TrainingKernels.sizes(scope, side, window, down, right));
         }
     }
 
@@ -86,7 +98,11 @@ public final class TowerTrainingKernels {
     public NDArray fromWindows(
             NDManager owner, NDArray x, int side, int window, int down, int right) {
         try (NDManager scope = kernels.newManager()) {
-            return kernels.one(owner, "from_windows", x, TrainingKernels.sizes(scope, side, window, down, right));
+            return kernels.one(
+                    owner,
+                    "from_windows",
+                    x,
+                    TrainingKernels.sizes(scope, side, window, down, right));
         }
     }
 

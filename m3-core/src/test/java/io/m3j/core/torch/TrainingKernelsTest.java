@@ -47,13 +47,14 @@ class TrainingKernelsTest {
             NDArray square = scope.zeros(new Shape(3));
             OptimizerKernels.AdamWNumbers numbers =
                     new OptimizerKernels.AdamWNumbers(1, 0, 0.9, 0.999, 1e-8);
-            kernels.optimizer().adamw(
-                    List.of(parameter),
-                    List.of(gradient),
-                    List.of(mean),
-                    List.of(square),
-                    numbers,
-                    1);
+            kernels.optimizer()
+                    .adamw(
+                            List.of(parameter),
+                            List.of(gradient),
+                            List.of(mean),
+                            List.of(square),
+                            numbers,
+                            1);
             // g / (|g| + eps): the moments' biases cancel.
             assertThat(parameter.toFloatArray())
                     .usingComparatorWithPrecision(1e-5f)

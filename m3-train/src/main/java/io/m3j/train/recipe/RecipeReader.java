@@ -71,7 +71,9 @@ final class RecipeReader {
                         new Recipe(
                                 model(),
                                 sources,
-                                root.has("run") ? Optional.of(path(root, "run", base)) : Optional.empty(),
+                                root.has("run")
+                                        ? Optional.of(path(root, "run", base))
+                                        : Optional.empty(),
                                 length,
                                 batching(),
                                 learning.loss(),

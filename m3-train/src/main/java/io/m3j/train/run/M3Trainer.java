@@ -255,7 +255,8 @@ public final class M3Trainer implements AutoCloseable {
     private void takeStep(BatchLoader<Prepared> feed) {
         long started = System.nanoTime();
         StepTally tally = new StepTally();
-        OptionalDouble norm = keepingWhatWasLearnt(() -> gradient.gather(feed, state.step(), tally));
+        OptionalDouble norm =
+                keepingWhatWasLearnt(() -> gradient.gather(feed, state.step(), tally));
         Map<Part, Double> rates = rates();
         if (norm.isPresent()) {
             optimizer.step(rates::get);

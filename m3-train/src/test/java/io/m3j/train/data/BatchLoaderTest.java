@@ -195,8 +195,7 @@ class BatchLoaderTest {
         assertThatThrownBy(() -> new Options(0, 1, OnFault.STOP))
                 .isInstanceOf(M3Exception.class)
                 .hasMessageContaining("found 0 and 1");
-        assertThatThrownBy(() -> new Options(1, 0, OnFault.STOP))
-                .isInstanceOf(M3Exception.class);
+        assertThatThrownBy(() -> new Options(1, 0, OnFault.STOP)).isInstanceOf(M3Exception.class);
     }
 
     private static Integer fail(Reason reason) {

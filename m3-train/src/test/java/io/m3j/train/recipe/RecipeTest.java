@@ -100,8 +100,7 @@ class RecipeTest {
         assertThat(recipe.evaluation().orElseThrow().earlyStopping())
                 .contains(new EvaluationPlan.EarlyStopping("loss.9", 3));
         assertThat(recipe.checkpoints()).isEqualTo(new CheckpointPlan(50, 5, 3));
-        assertThat(recipe.faults())
-                .isEqualTo(new FaultPlan(OnFault.SKIP, OnFault.SKIP, 7));
+        assertThat(recipe.faults()).isEqualTo(new FaultPlan(OnFault.SKIP, OnFault.SKIP, 7));
         assertThat(recipe.seed()).isEqualTo(42);
     }
 

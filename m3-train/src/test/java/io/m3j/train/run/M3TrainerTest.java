@@ -169,8 +169,7 @@ class M3TrainerTest {
         Path beside = directory.resolve("run/" + DurableFiles.UNFINISHED + "model");
         try (Stream<Path> published = Files.list(model)) {
             assertThat(forced)
-                    .containsAll(
-                            published.map(file -> beside.resolve(file.getFileName())).toList())
+                    .containsAll(published.map(file -> beside.resolve(file.getFileName())).toList())
                     .contains(beside)
                     .endsWith(directory.resolve("run"));
         }
@@ -238,7 +237,8 @@ class M3TrainerTest {
                 MiniRun.open(recipe, directory.resolve("run"), false, DATA, breaking)) {
             assertThatThrownBy(trainer::run)
                     .isInstanceOf(M3Exception.class)
-                    .hasMessageContaining("step-0000000001: weights.safetensors should have CRC-32C");
+                    .hasMessageContaining(
+                            "step-0000000001: weights.safetensors should have CRC-32C");
         }
         assertThat(directory.resolve("run/model")).doesNotExist();
     }
@@ -285,12 +285,17 @@ class M3TrainerTest {
                 .putObject("early_stopping")
                 .put("metric", "loss.4")
                 .put("patience", 1);
-        json.withObject("/evaluation").putArray("data").addObject().putObject("scenes").put("count", 1);
+        json.withObject("/evaluation")
+                .putArray("data")
+                .addObject()
+                .putObject("scenes")
+                .put("count", 1);
         Recipe recipe = Recipe.of("recipe", json, Golden.checkpoint("llava-m3"));
         Told told = new Told(0);
         assertThatThrownBy(() -> run(recipe, "run", false, DATA, told))
                 .isInstanceOf(M3Exception.class)
-                .hasMessageContaining("early_stopping, metric: expected one of loss, loss.1, loss.9")
+                .hasMessageContaining(
+                        "early_stopping, metric: expected one of loss, loss.1, loss.9")
                 .hasMessageContaining("found loss.4");
         assertThat(told.steps).isEmpty();
     }
@@ -515,13 +520,11 @@ class M3TrainerTest {
         Recipe recipe = Recipe.of("recipe", json, directory);
         run(recipe, "run", false, DATA, new Told(1));
         // The same sizes, so that only the fingerprint can tell.
-        Files.writeString(
-                base.resolve("config.json"), config.put("rms_norm_eps", 1e-6).toString());
+        Files.writeString(base.resolve("config.json"), config.put("rms_norm_eps", 1e-6).toString());
         assertThatThrownBy(() -> run(recipe, "run", true, DATA, new Told(0)))
                 .isInstanceOf(M3Exception.class)
                 .hasMessageContaining("another starting model");
-        Files.writeString(
-                base.resolve("config.json"), config.put("rms_norm_eps", 1e-5).toString());
+        Files.writeString(base.resolve("config.json"), config.put("rms_norm_eps", 1e-5).toString());
         Path provenance = directory.resolve("run/provenance.json");
         ObjectNode before = (ObjectNode) MiniRun.JSON.readTree(provenance.toFile());
         before.remove("model"); // as the runs had it that were begun before
