@@ -52,7 +52,7 @@ final class EvalCommand implements Callable<Integer> {
             paramLabel = "DIR",
             description =
                     "Checkpoint: a directory with config.json, the weights and the tokenizer."
-                            + " Default: the small untrained one that comes with m3.")
+                            + " Default: m3j-tiny, the small one that comes with m3.")
     private Path model;
 
     @Option(
