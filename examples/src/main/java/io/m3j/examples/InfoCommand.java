@@ -8,7 +8,6 @@ import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.ElementType;
 import io.m3j.llm.DecoderConfig;
-import io.m3j.llm.M3Config.Family;
 import io.m3j.llm.ModelInfo;
 import io.m3j.llm.ModelShape;
 import java.nio.file.Path;
@@ -86,7 +85,7 @@ final class InfoCommand implements Callable<Integer> {
         ObjectNode object = Json.object();
         object.put("model", info.config().directory().toString());
         object.put("family", info.config().family().label());
-        object.put("supported", supported(info));
+        object.put("supported", true);
         object.put("model_type", info.config().modelType());
         object.put("layout", layout(info));
         object.put("untrained", info.untrained());
@@ -141,10 +140,6 @@ final class InfoCommand implements Callable<Integer> {
         }
     }
 
-    private static boolean supported(ModelInfo info) {
-        return info.config().family() == Family.LLAVA;
-    }
-
     private static String layout(ModelInfo info) {
         return info.layout().name().toLowerCase(Locale.ROOT);
     }
@@ -166,13 +161,7 @@ final class InfoCommand implements Callable<Integer> {
         StringBuilder text = new StringBuilder();
         ModelInfo.Parameters parameters = info.parameters();
         row(text, "model", info.config().directory());
-        row(
-                text,
-                "family",
-                info.config().family().label()
-                        + (supported(info)
-                                ? ""
-                                : " (images at any resolution are not built yet: it cannot be run)"));
+        row(text, "family", info.config().family().label());
         row(text, "model type", info.config().modelType() + ", layout " + layout(info));
         if (info.untrained()) {
             row(text, "training", "none: random weights made by a seed; answers mean nothing");

@@ -106,6 +106,7 @@ public enum ModelShape {
                 true,
                 M3Tokenizer.IMAGE_ID,
                 true,
+                Optional.empty(),
                 false,
                 List.of(),
                 Set.of(2L),

@@ -99,7 +99,8 @@ class FramingTest {
             assertThatThrownBy(() -> M3Config.read(directory))
                     .isInstanceOf(M3Exception.class)
                     .hasMessageContaining(directory.resolve("config.json").toString())
-                    .hasMessageContaining("image_aspect_ratio: expected pad, square or anyres")
+                    .hasMessageContaining(
+                            "image_aspect_ratio: expected pad, square, anyres or anyres_max_N")
                     .hasMessageContaining("\"" + aspect + "\"");
         }
     }
