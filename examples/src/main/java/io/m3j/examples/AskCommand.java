@@ -49,7 +49,7 @@ final class AskCommand implements Callable<Integer> {
             paramLabel = "DIR",
             description =
                     "Checkpoint: a directory with config.json, the weights and the tokenizer."
-                            + " Default: the small untrained one that comes with m3.")
+                            + " Default: m3j-tiny, the small one that comes with m3.")
     private Path model;
 
     @Option(
@@ -64,7 +64,12 @@ final class AskCommand implements Callable<Integer> {
     @Option(
             names = "--prompt",
             paramLabel = "TEXT",
-            description = "The question. Default, where there is a picture: \"" + QUESTION + "\"")
+            description =
+                    "The question. Default, where there is a picture: \""
+                            + QUESTION
+                            + "\"; of the picture that comes with m3: \""
+                            + Home.QUESTION
+                            + "\"")
     private String prompt;
 
     @Option(
@@ -98,7 +103,7 @@ final class AskCommand implements Callable<Integer> {
                 throw new ParameterException(
                         spec.commandLine(), "expected --image FILE, --prompt TEXT or both");
             }
-            prompt = QUESTION;
+            prompt = model == null && images.isEmpty() ? Home.QUESTION : QUESTION;
         }
         Path directory = model == null ? Home.model() : model;
         if (model == null && images.isEmpty()) {

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * The configuration files of an untrained checkpoint in LLaVA's own layout, the tower inside.
@@ -65,7 +66,8 @@ record CheckpointConfig(ModelShape shape, long seed) {
         config.put("mm_projector_type", "mlp2x_gelu");
         config.put("mm_hidden_size", vision().hiddenSize());
         config.put("mm_vision_tower", shape.label() + "-vision");
-        config.put("mm_vision_select_layer", -2).put("mm_vision_select_feature", "patch");
+        config.put("mm_vision_select_layer", shape.config().visionHiddenState())
+                .put("mm_vision_select_feature", "patch");
         config.put("mm_use_im_start_end", false).put("mm_use_im_patch_token", false);
         ArrayNode scales = config.putArray("matryoshka_vis_token_scale");
         Ladder.ofGrid(vision().gridSide()).scales().forEach(scale -> scales.add(scale.tokens()));
@@ -80,7 +82,8 @@ record CheckpointConfig(ModelShape shape, long seed) {
         node.put("num_hidden_layers", vision().layers());
         node.put("num_attention_heads", vision().heads());
         node.put("image_size", vision().imageSize()).put("patch_size", vision().patchSize());
-        node.put("hidden_act", "quick_gelu").put("layer_norm_eps", vision().layerNormEpsilon());
+        node.put("hidden_act", vision().activation().name().toLowerCase(Locale.ROOT));
+        node.put("layer_norm_eps", vision().layerNormEpsilon());
     }
 
     private static ObjectNode specialIds(ObjectNode node) {

@@ -5,8 +5,11 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** The files that come with the command: a model and a picture. */
+/** What comes with the command: a model, a picture, and a question about it. */
 final class Home {
+
+    /** Of {@link #picture}; its answer is small in the picture. */
+    static final String QUESTION = "What does the sign say?";
 
     private Home() {}
 
@@ -15,7 +18,7 @@ final class Home {
     }
 
     static Path picture() {
-        return existing(directory().resolve("pictures").resolve("bus-stop.png"), "--image FILE");
+        return existing(directory().resolve("pictures").resolve("scene.png"), "--image FILE");
     }
 
     private static Path existing(Path path, String option) {

@@ -74,8 +74,7 @@ public final class M3 implements Runnable {
                         new TrainCommand(terminal),
                         new QuantizeCommand(terminal),
                         new EvalCommand(terminal),
-                        new ScenesCommand(terminal),
-                        new MakeRandomCommand(terminal))
+                        new ScenesCommand(terminal))
                 .forEach(root::addSubcommand);
         return root.setOut(terminal.out())
                 .setErr(terminal.err())

@@ -23,7 +23,7 @@ class AskCommandTest {
         assertThat(run.err()).isEmpty();
         String[] lines = run.out().split("\n");
         assertThat(lines).allMatch(line -> line.length() <= 100);
-        assertThat(run.out()).contains(SAYS_UNTRAINED, "bus-stop.png");
+        assertThat(run.out()).contains(SAYS_UNTRAINED, "scene.png", Home.QUESTION);
         for (String scale : new String[] {"1", "9", "36", "144", "576"}) {
             assertThat(lines)
                     .anyMatch(line -> line.strip().matches(scale + " .* [0-9.]+ ms +[0-9.]+ ms"));

@@ -26,12 +26,12 @@ class GuidesTest {
 
     @Test
     void theServingGuidesProgramRuns() throws Exception {
-        run("serving.md", "models/m3j-tiny", "pictures/bus-stop.png");
+        run("serving.md", "" + Home.model(), "" + Home.picture());
     }
 
     @Test
     void theEvaluationGuidesProgramRuns() throws Exception {
-        run("evaluation.md", "models/m3j-tiny", "pictures/bus-stop.png");
+        run("evaluation.md", "" + Home.model(), "" + Home.picture());
     }
 
     private void run(String guide, String... arguments) throws Exception {

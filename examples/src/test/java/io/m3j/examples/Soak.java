@@ -81,7 +81,7 @@ class Soak {
         List<M3Image> pictures = List.of(picture(1), picture(2), picture(3), picture(4));
         List<Long> resident = new ArrayList<>();
         int calm;
-        try (M3Model model = M3Model.load(Path.of("models/m3j-tiny"), load)) {
+        try (M3Model model = M3Model.load(Home.model(), load)) {
             List<EncodedImage> images = pictures.stream().map(model::encode).toList();
             List<Question> questions = questions(model, images);
             int arrays = model.managedArrays();

@@ -25,7 +25,7 @@ class StoppedTrainingIT {
     private Process train(int steps, String... more) throws IOException {
         String json =
                 "{'model':{'from':'"
-                        + Path.of("models", "m3j-tiny").toAbsolutePath()
+                        + Path.of("src", "test", "home", "models", "m3j-tiny").toAbsolutePath()
                         + "','template':'vicuna_v1'},'run':'run','batch':{'size':1},'steps':"
                         + steps
                         + ",'data':[{'scenes':{'seed':3,'count':4}}],'scales':[1],"

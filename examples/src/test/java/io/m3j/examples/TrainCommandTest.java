@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The training command on the model in the box, for two steps. */
 class TrainCommandTest {
 
-    private static final Path TINY = Path.of("models", "m3j-tiny").toAbsolutePath();
+    private static final Path TINY = Home.model().toAbsolutePath();
 
     @TempDir private Path directory;
 
@@ -40,7 +40,7 @@ class TrainCommandTest {
         assertThat(Files.readAllLines(run.resolve("metrics.jsonl"))).hasSize(2);
         assertThat(run.resolve("curves.png")).isNotEmptyFile();
         assertThat(run.resolve("provenance.json")).isNotEmptyFile();
-        Path picture = Path.of("pictures", "bus-stop.png").toAbsolutePath();
+        Path picture = Home.picture().toAbsolutePath();
         Run answer =
                 Run.of(
                         "ask",

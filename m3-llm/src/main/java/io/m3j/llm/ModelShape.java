@@ -21,14 +21,21 @@ public enum ModelShape {
     CLIP_L_SMALL(ClipVisionConfig.LARGE_PATCH14_336, decoder(256, 704, 4, 8, 8, 1024, 2048)),
     /** The model in the box. */
     M3J_TINY(
-            new ClipVisionConfig(48, 96, 2, 4, 336, 14, Activation.QUICK_GELU, 1e-5),
-            decoder(64, 176, 2, 4, 4, 800, 2048));
+            new ClipVisionConfig(128, 384, 4, 4, 336, 14, Activation.GELU, 1e-5),
+            -1,
+            decoder(128, 256, 3, 4, 4, 1024, 2048, true));
 
     private final ClipVisionConfig vision;
+    private final int visionHiddenState;
     private final DecoderConfig decoder;
 
     ModelShape(ClipVisionConfig vision, DecoderConfig decoder) {
+        this(vision, -2, decoder);
+    }
+
+    ModelShape(ClipVisionConfig vision, int visionHiddenState, DecoderConfig decoder) {
         this.vision = vision;
+        this.visionHiddenState = visionHiddenState;
         this.decoder = decoder;
     }
 
@@ -40,6 +47,26 @@ public enum ModelShape {
             int keyValueHeads,
             int vocabularySize,
             int positions) {
+        return decoder(
+                hiddenSize,
+                intermediateSize,
+                layers,
+                heads,
+                keyValueHeads,
+                vocabularySize,
+                positions,
+                false);
+    }
+
+    private static DecoderConfig decoder(
+            int hiddenSize,
+            int intermediateSize,
+            int layers,
+            int heads,
+            int keyValueHeads,
+            int vocabularySize,
+            int positions,
+            boolean tiedHead) {
         return new DecoderConfig(
                 hiddenSize,
                 intermediateSize,
@@ -52,7 +79,7 @@ public enum ModelShape {
                 1e-5,
                 10_000,
                 RopeScaling.NONE,
-                false,
+                tiedHead,
                 false,
                 false);
     }
@@ -100,7 +127,7 @@ public enum ModelShape {
                 decoder,
                 Optional.of(vision),
                 Optional.empty(),
-                -2,
+                visionHiddenState,
                 2,
                 Activation.GELU,
                 true,

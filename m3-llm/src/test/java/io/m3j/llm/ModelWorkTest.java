@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 
 import io.m3j.core.torch.Precision;
 import io.m3j.vision.ClipVisionConfig;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Against numbers worked out by hand from the sizes in the models' papers. */
 class ModelWorkTest {
@@ -54,11 +56,21 @@ class ModelWorkTest {
     }
 
     @Test
-    void layersThatInt4DoesNotHoldAreReadInInt8AndTheHeadInInt4() {
+    void layersThatInt4DoesNotHoldAreReadInInt8AndTheHeadInInt4(@TempDir Path directory) {
         // Inner width 176, no multiple of a group of 32.
-        double layers = 2 * 64. * (4 * 64 + 3 * 176);
-        assertThat(of(ModelShape.M3J_TINY).decoderWeightBytes(Precision.INT4))
+        M3Config config = M3Config.read(OddCheckpoint.write(directory, 800, 64, 176));
+        double layers = 2 * 64. * (2 * 64 + 2 * 32 + 3 * 176);
+        assertThat(
+                        new ModelWork(config, config.vision().orElseThrow())
+                                .decoderWeightBytes(Precision.INT4))
                 .isEqualTo(layers + 0.625 * 64 * 800);
+    }
+
+    @Test
+    void theModelInTheBoxHoldsItsLayersInInt4() {
+        double layers = 3 * 128. * (4 * 128 + 3 * 256);
+        assertThat(of(ModelShape.M3J_TINY).decoderWeightBytes(Precision.INT4))
+                .isEqualTo(0.625 * (layers + 128 * 1024));
     }
 
     @Test

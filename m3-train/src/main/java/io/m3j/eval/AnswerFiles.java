@@ -3,6 +3,7 @@ package io.m3j.eval;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.DurableFiles;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import java.io.IOException;
@@ -75,7 +76,7 @@ public final class AnswerFiles implements AnswerStore, AutoCloseable {
                 }
             }
             if (answers.isEmpty()) {
-                WholeFile.write(directory.resolve(SETTINGS), ReportJson.pretty(settings));
+                DurableFiles.replace(directory.resolve(SETTINGS), ReportJson.pretty(settings));
             } else {
                 requireSame(directory.resolve(SETTINGS), settings);
             }

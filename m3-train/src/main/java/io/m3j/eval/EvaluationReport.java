@@ -1,6 +1,7 @@
 package io.m3j.eval;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.m3j.core.DurableFiles;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import java.io.IOException;
@@ -73,7 +74,7 @@ public record EvaluationReport(
      * @param file to write, replaced as a whole
      */
     public void write(Path file) {
-        WholeFile.write(file, ReportJson.pretty(this));
+        DurableFiles.replace(file, ReportJson.pretty(this));
     }
 
     /**

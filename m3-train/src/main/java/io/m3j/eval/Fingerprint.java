@@ -1,25 +1,20 @@
 package io.m3j.eval;
 
+import io.m3j.core.Checksum;
 import io.m3j.core.M3Exception;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import java.util.zip.CRC32C;
 
 /**
  * Tells files from others by names and content: a CRC-32C, which reads gigabytes in a second. Against
  * mix-ups, not against forgery.
  */
 public final class Fingerprint {
-
-    private static final int PIECE = 1 << 20;
 
     /** What answers depend on: configuration, tokenizer, weights. */
     private static final Pattern OF_A_CHECKPOINT =
@@ -50,20 +45,16 @@ public final class Fingerprint {
      * @throws M3Exception if a file cannot be read
      */
     public static String of(List<Path> files) {
-        CRC32C sum = new CRC32C();
-        byte[] piece = new byte[PIECE];
+        Checksum sum = new Checksum();
         for (Path file : files) {
-            sum.update(file.getFileName().toString().getBytes(StandardCharsets.UTF_8));
-            try (InputStream stream = Files.newInputStream(file)) {
-                for (int read = stream.read(piece); read >= 0; read = stream.read(piece)) {
-                    sum.update(piece, 0, read);
-                }
+            try {
+                sum.add(file.getFileName().toString()).add(file);
             } catch (NoSuchFileException e) {
                 throw new M3Exception(file + ": no such file", e);
             } catch (IOException e) {
                 throw new M3Exception(file + ": cannot be read (" + e + ")", e);
             }
         }
-        return String.format(Locale.ROOT, "%08x", sum.getValue());
+        return sum.digits();
     }
 }

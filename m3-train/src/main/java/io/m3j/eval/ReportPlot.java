@@ -1,8 +1,11 @@
 package io.m3j.eval;
 
+import io.m3j.core.DurableFiles;
+import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import java.awt.BasicStroke;
 import java.awt.Color;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -42,8 +45,12 @@ public final class ReportPlot {
      * @param file PNG to write, replaced as a whole
      */
     public static void write(EvaluationReport report, Path file) {
-        CategoryChart chart = chart(report);
-        WholeFile.write(file, stream -> BitmapEncoder.saveBitmap(chart, stream, BitmapFormat.PNG));
+        try {
+            byte[] png = BitmapEncoder.getBitmapBytes(chart(report), BitmapFormat.PNG);
+            DurableFiles.replace(file, png);
+        } catch (IOException e) {
+            throw new M3Exception(file + ": cannot be drawn: " + e, e);
+        }
     }
 
     private static CategoryChart chart(EvaluationReport report) {

@@ -5,8 +5,10 @@ import static io.m3j.core.Arguments.required;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.M3Exception;
+import io.m3j.core.torch.Gradients;
+import io.m3j.core.torch.OptimizerKernels;
+import io.m3j.core.torch.OptimizerKernels.AdamWNumbers;
 import io.m3j.core.torch.TrainingKernels;
-import io.m3j.core.torch.TrainingKernels.AdamWNumbers;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -70,6 +72,7 @@ public final class AdamW implements AutoCloseable {
 
     private final TrainableModel model;
     private final TrainingKernels kernels;
+    private final OptimizerKernels optimizer;
     private final Options options;
     private final NDManager manager;
     private final Map<String, Moments> moments = new LinkedHashMap<>();
@@ -82,6 +85,7 @@ public final class AdamW implements AutoCloseable {
         this.model = required(model, "model");
         this.options = required(options, "options");
         this.kernels = model.kernels();
+        this.optimizer = kernels.optimizer();
         this.manager = kernels.newManager();
     }
 
@@ -102,20 +106,39 @@ public final class AdamW implements AutoCloseable {
      */
     public double clip(double limit) {
         try (NDManager scope = kernels.newManager()) {
-            List<NDArray> gradients = new ArrayList<>();
-            for (NDArray parameter : model.parameters().values()) {
-                kernels.gradient(scope, parameter).ifPresent(gradients::add);
-            }
+            List<NDArray> gradients = gradients(scope);
             if (gradients.isEmpty()) {
                 return 0;
             }
-            double norm = kernels.totalNorm(gradients);
+            double norm = optimizer.totalNorm(gradients);
             double factor = limit / (norm + 1e-6);
             if (factor < 1) {
-                kernels.scaleAll(gradients, factor);
+                optimizer.scaleAll(gradients, factor);
             }
             return norm;
         }
+    }
+
+    /**
+     * Multiplies all gradients.
+     *
+     * @param factor by which
+     */
+    public void scale(double factor) {
+        try (NDManager scope = kernels.newManager()) {
+            List<NDArray> gradients = gradients(scope);
+            if (!gradients.isEmpty()) {
+                optimizer.scaleAll(gradients, factor);
+            }
+        }
+    }
+
+    private List<NDArray> gradients(NDManager scope) {
+        List<NDArray> gradients = new ArrayList<>();
+        for (NDArray parameter : model.parameters().values()) {
+            Gradients.gradient(scope, parameter).ifPresent(gradients::add);
+        }
+        return gradients;
     }
 
     /**
@@ -130,7 +153,7 @@ public final class AdamW implements AutoCloseable {
             model.parameters()
                     .forEach(
                             (name, parameter) -> {
-                                Optional<NDArray> gradient = kernels.gradient(scope, parameter);
+                                Optional<NDArray> gradient = Gradients.gradient(scope, parameter);
                                 if (gradient.isPresent()) {
                                     gradients.put(name, gradient.get());
                                     groups.computeIfAbsent(group(name), key -> new ArrayList<>())
@@ -167,7 +190,7 @@ public final class AdamW implements AutoCloseable {
                         options.beta1(),
                         options.beta2(),
                         options.epsilon());
-        kernels.adamw(
+        optimizer.adamw(
                 names.stream().map(model::parameter).toList(),
                 names.stream().map(gradients::get).toList(),
                 names.stream().map(name -> moments.get(name).mean()).toList(),

@@ -2,6 +2,7 @@ package io.m3j.train;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.m3j.core.torch.Gradients;
 import io.m3j.core.torch.TrainingKernels;
 import java.util.ArrayList;
 import java.util.List;
@@ -63,19 +64,19 @@ final class Chain implements AutoCloseable {
      */
     void backward(NDArray gradient, boolean further) {
         if (!again) {
-            kernels.backward(output, gradient);
+            Gradients.backward(output, gradient);
             return;
         }
         NDArray last = gradient;
         for (int i = links.size() - 1; i >= 0; i--) {
             try (NDManager scope = kernels.newManager()) {
-                NDArray leaf = kernels.leaf(scope, inputs.get(i));
-                kernels.backward(links.get(i).apply(scope, leaf), last);
-                last = kernels.gradient(manager, leaf).orElseThrow();
+                NDArray leaf = Gradients.leaf(scope, inputs.get(i));
+                Gradients.backward(links.get(i).apply(scope, leaf), last);
+                last = Gradients.gradient(manager, leaf).orElseThrow();
             }
         }
         if (further) {
-            kernels.backward(inputs.get(0), last);
+            Gradients.backward(inputs.get(0), last);
         }
     }
 

@@ -5,6 +5,7 @@ import static io.m3j.core.Arguments.required;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.Gradients;
 import io.m3j.core.torch.TrainingKernels;
 import io.m3j.core.torch.TrainingKernels.LossWeights;
 import java.util.ArrayList;
@@ -56,7 +57,7 @@ public final class FivePassStep {
                     sum += loss.getFloat();
                     losses.add(loss);
                 }
-                losses.forEach(kernels::backward);
+                losses.forEach(Gradients::backward);
             } finally {
                 open.forEach(Chain::close);
             }

@@ -3,6 +3,7 @@ package io.m3j.train;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.M3Exception;
+import io.m3j.core.torch.Gradients;
 import io.m3j.core.torch.TrainingKernels;
 import io.m3j.core.torch.TrainingKernels.LossWeights;
 import io.m3j.core.torch.TrainingKernels.ScaleLoss;
@@ -76,7 +77,7 @@ final class GroundingLoss {
                 throw new NonFiniteLossException("loss of grounding", value, examples);
             }
             if (back) {
-                kernels.backward(loss.loss());
+                Gradients.backward(loss.loss());
             }
             return said.withGrounding(value, loss.crossEntropy());
         }

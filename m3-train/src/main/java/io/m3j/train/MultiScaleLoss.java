@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.Gradients;
 import io.m3j.core.torch.TrainingKernels;
 import io.m3j.core.torch.TrainingKernels.LossWeights;
 import io.m3j.core.torch.TrainingKernels.ScaleLoss;
@@ -165,7 +166,7 @@ final class MultiScaleLoss {
                             scope, tokens, places, step.pooling(), examples.size()); // [B, L, D]
             try (Chain layers = network.decoder(scope, places.length())) {
                 NDArray out = layers.forward(x); //                                     [B, L, D]
-                NDArray leaf = way.back() ? kernels.leaf(scope, out) : out;
+                NDArray leaf = way.back() ? Gradients.leaf(scope, out) : out;
                 Supplier<ScaleLoss> computation =
                         () ->
                                 network.loss(
@@ -183,8 +184,8 @@ final class MultiScaleLoss {
                 }
                 tally.add(label, loss, value, places);
                 if (way.back()) {
-                    kernels.backward(loss.loss());
-                    back(layers, kernels.gradient(scope, leaf).orElseThrow(), way);
+                    Gradients.backward(loss.loss());
+                    back(layers, Gradients.gradient(scope, leaf).orElseThrow(), way);
                 }
                 NDArray logits = loss.logits();
                 logits.attach(tokens.getManager());

@@ -49,51 +49,56 @@ final class Network {
         links.add(
                 (owner, pixels) -> {
                     NDArray x =
-                            kernels.towerEmbed(
-                                    owner,
-                                    pixels,
-                                    towerEmbedding(owner),
-                                    vision.layerNormEpsilon());
+                            kernels.tower()
+                                    .towerEmbed(
+                                            owner,
+                                            pixels,
+                                            towerEmbedding(owner),
+                                            vision.layerNormEpsilon());
                     return window.isWhole()
                             ? x
-                            : kernels.toWindows(
-                                    owner,
-                                    x,
-                                    window.gridSide(),
-                                    window.side(),
-                                    window.down(),
-                                    window.right());
+                            : kernels.tower()
+                                    .toWindows(
+                                            owner,
+                                            x,
+                                            window.gridSide(),
+                                            window.side(),
+                                            window.down(),
+                                            window.right());
                 });
         for (int start = 0; start < layers; start += step(layers)) {
             int from = start;
             int to = Math.min(layers, start + step(layers));
             links.add(
                     (owner, x) ->
-                            kernels.towerLayers(
-                                    owner,
-                                    x,
-                                    towerLayers(owner, from, to),
-                                    vision.heads(),
-                                    vision.activation(),
-                                    vision.layerNormEpsilon(),
-                                    type));
+                            kernels.tower()
+                                    .towerLayers(
+                                            owner,
+                                            x,
+                                            towerLayers(owner, from, to),
+                                            vision.heads(),
+                                            vision.activation(),
+                                            vision.layerNormEpsilon(),
+                                            type));
         }
         links.add(
                 (owner, x) ->
-                        kernels.project(
-                                owner,
-                                window.isWhole()
-                                        ? x
-                                        : kernels.fromWindows(
-                                                owner,
-                                                x,
-                                                window.gridSide(),
-                                                window.side(),
-                                                window.down(),
-                                                window.right()),
-                                projector(owner),
-                                model.config().projectorActivation(),
-                                type));
+                        kernels.tower()
+                                .project(
+                                        owner,
+                                        window.isWhole()
+                                                ? x
+                                                : kernels.tower()
+                                                        .fromWindows(
+                                                                owner,
+                                                                x,
+                                                                window.gridSide(),
+                                                                window.side(),
+                                                                window.down(),
+                                                                window.right()),
+                                        projector(owner),
+                                        model.config().projectorActivation(),
+                                        type));
         return new Chain(kernels, links, layersAgain > 0);
     }
 

@@ -9,6 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import io.m3j.core.Ladder;
 import io.m3j.core.M3Exception;
 import io.m3j.core.torch.FloatType;
+import io.m3j.core.torch.Gradients;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.TrainingKernels;
 import io.m3j.core.weights.ElementType;
@@ -234,12 +235,12 @@ public final class TrainableModel implements AutoCloseable {
      *     the caller closes; empty if nothing ever reached it
      */
     public Optional<NDArray> gradient(String name) {
-        return kernels.gradient(manager, parameter(name));
+        return Gradients.gradient(manager, parameter(name));
     }
 
     /** Makes all gradients zero. */
     public void zeroGradients() {
-        parameters.values().forEach(kernels::zeroGradient);
+        parameters.values().forEach(Gradients::zeroGradient);
     }
 
     /**

@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.m3j.core.M3Exception;
+import io.m3j.core.torch.Gradients;
 import io.m3j.core.torch.TrainingKernels;
 import io.m3j.train.MultiScaleLoss.Way;
 import io.m3j.train.data.Example;
@@ -63,13 +64,13 @@ public final class TrainingStep {
                 Chain eyes = network.eyes(window(options.window(), seed))) {
             NDArray tokens = tokens(scope, eyes, batch); //                          [T, N, D]
             boolean gather = !batch.pixels().isEmpty() && sees();
-            NDArray leaf = gather ? kernels.leaf(scope, tokens) : tokens;
+            NDArray leaf = gather ? Gradients.leaf(scope, tokens) : tokens;
             boolean back = gather || model.learns(Part.DECODER);
             StepResult result =
                     of(loss).run(leaf, batch.examples(), share, new Way(back, gather), seed);
             result = grounded(result, leaf, batch, loss, share, back);
             if (gather) {
-                eyes.backward(kernels.gradient(scope, leaf).orElseThrow(), false);
+                eyes.backward(Gradients.gradient(scope, leaf).orElseThrow(), false);
             }
             return result;
         }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.m3j.core.ForcedFiles;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import java.awt.image.BufferedImage;
@@ -14,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What is counted of answers that are known. */
@@ -60,6 +63,16 @@ class EvaluationTest {
                 .containsExactly(
                         new Confusion("answer 1", "no idea", 1),
                         new Confusion("answer 3", "no idea", 1));
+    }
+
+    @Test
+    @DisabledOnOs(OS.WINDOWS) // which lets no directory be forced
+    void aReportAndItsNameAreForcedToTheDisk() throws IOException {
+        EvaluationReport report = report(new FakeAnswerer(EvaluationTest::halfRight));
+        try (ForcedFiles forced = new ForcedFiles()) {
+            report.write(directory.resolve(EvaluationReport.FILE));
+            assertThat(forced.paths()).hasSize(2).endsWith(directory);
+        }
     }
 
     @Test

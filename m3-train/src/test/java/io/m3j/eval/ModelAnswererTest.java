@@ -33,7 +33,7 @@ class ModelAnswererTest {
     @BeforeAll
     static void load() {
         LoadOptions options = LoadOptions.builder().precision(Precision.FLOAT32).build();
-        model = M3Model.load(Path.of("../examples/models/m3j-tiny"), options);
+        model = M3Model.load(Path.of("../examples/src/test/home/models/m3j-tiny"), options);
     }
 
     @AfterAll

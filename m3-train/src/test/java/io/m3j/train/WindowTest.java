@@ -42,7 +42,7 @@ class WindowTest {
         try (TrainingKernels kernels = TrainingKernels.load(Device.cpu());
                 NDManager scope = kernels.newManager()) {
             NDArray x = kernels.parameter(scope, numbers, new Shape(2, places, 1), false);
-            NDArray cut = kernels.toWindows(scope, x, SIDE, WINDOW, 1, 2);
+            NDArray cut = kernels.tower().toWindows(scope, x, SIDE, WINDOW, 1, 2);
             assertThat(cut.getShape()).isEqualTo(new Shape(8, 10, 1));
             float[] windows = cut.toFloatArray();
             for (int window = 0; window < 8; window++) {
@@ -55,7 +55,7 @@ class WindowTest {
                     assertThat(windows[window * 10 + 1 + i]).isEqualTo(base + row * SIDE + column);
                 }
             }
-            NDArray whole = kernels.fromWindows(scope, cut, SIDE, WINDOW, 1, 2);
+            NDArray whole = kernels.tower().fromWindows(scope, cut, SIDE, WINDOW, 1, 2);
             assertThat(whole.toFloatArray()).isEqualTo(numbers.array());
         }
     }

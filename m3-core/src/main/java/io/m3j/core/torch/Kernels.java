@@ -46,6 +46,7 @@ public final class Kernels implements AutoCloseable {
     private final TorchProgram program;
     private final Device device;
     private final boolean onednn;
+    private final boolean onednnBfloat16;
     private final boolean int4Unpacks;
 
     /** Lies on the device: kernels without any other operand are told by it where to compute. */
@@ -55,9 +56,21 @@ public final class Kernels implements AutoCloseable {
         this.program = program;
         this.device = program.manager().getDevice();
         this.onednn = onednn;
+        this.onednnBfloat16 = onednn && takesBfloat16();
         this.int4Unpacks = onednn && unpacksInt4();
         ByteBuffer zero = ByteBuffer.allocateDirect(1);
         this.anchor = toDevice(program.manager(), zero, typeNumber(ElementType.UINT8), 1);
+    }
+
+    /** oneDNN refuses bfloat16 on processors without AVX-512, whatever it is asked for. */
+    private boolean takesBfloat16() {
+        try (NDManager scope = newManager()) {
+            program.call(scope, "onednn_bfloat16", scope.create(0f));
+            return true;
+        } catch (M3Exception | EngineException e) {
+            LOGGER.debug("oneDNN refuses bfloat16", e);
+            return false;
+        }
     }
 
     private boolean unpacksInt4() {
@@ -419,6 +432,13 @@ public final class Kernels implements AutoCloseable {
      */
     boolean onednn() {
         return onednn;
+    }
+
+    /**
+     * @return whether they are also in bfloat16
+     */
+    boolean onednnBfloat16() {
+        return onednnBfloat16;
     }
 
     /**

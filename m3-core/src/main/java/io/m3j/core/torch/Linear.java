@@ -26,7 +26,9 @@ public record Linear(Form form, NDArray weight, NDArray bias, NDArray scales, ND
         /** 8 bits, reordered by oneDNN where there is oneDNN. */
         INT8,
         /** 4 bits, packed by ATen where oneDNN is, else two a byte. */
-        INT4
+        INT4,
+        /** As INT8, for processors on which oneDNN refuses bfloat16 and takes it an age to write it. */
+        INT8_WIDENED
     }
 
     /**

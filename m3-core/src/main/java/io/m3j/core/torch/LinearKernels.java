@@ -52,7 +52,7 @@ public final class LinearKernels {
         NDArray none =
                 kernels.call(owner, "zeros", bias, FloatType.FLOAT32.number(), new long[] {0});
         if (!packs(precision, packing)) {
-            Linear.Form form = kernels.onednn() ? Linear.Form.BFLOAT16 : Linear.Form.PLAIN;
+            Linear.Form form = kernels.onednnBfloat16() ? Linear.Form.BFLOAT16 : Linear.Form.PLAIN;
             return new Linear(form, weight, bias, none, none);
         }
         NDArray packed = kernels.call(owner, "pack", weight, PACKED_FOR_ROWS);
@@ -135,7 +135,9 @@ public final class LinearKernels {
             int int32 = Kernels.typeNumber(ElementType.INT32);
             NDArray zeros =
                     kernels.call(owner, "zeros", scales, int32, scales.getShape().getShape());
-            return new Linear(Linear.Form.INT8, packed, bias, scales, zeros);
+            boolean widened = kernels.onednn() && !kernels.onednnBfloat16();
+            Linear.Form form = widened ? Linear.Form.INT8_WIDENED : Linear.Form.INT8;
+            return new Linear(form, packed, bias, scales, zeros);
         }
         NDArray packed = kernels.call(owner, "pack_int4", levels);
         NDArray scales =
@@ -183,6 +185,8 @@ public final class LinearKernels {
      */
     public boolean packs(Precision precision, boolean packing) {
         return precision.quantises()
-                || (kernels.onednn() && (precision == Precision.FLOAT32 || packing));
+                || (precision == Precision.FLOAT32
+                        ? kernels.onednn()
+                        : packing && kernels.onednnBfloat16());
     }
 }

@@ -5,19 +5,17 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.pytorch.engine.PtNDArray;
-import ai.djl.pytorch.jni.JniUtils;
 import io.m3j.core.Ladder;
 import io.m3j.core.Pooling;
 import io.m3j.core.Scale;
 import java.nio.FloatBuffer;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
  * One typed Java method for each kernel of {@code training.torchscript}, which says what each computes,
- * with shapes. Results carry gradients as far as what went in does.
+ * with shapes: leaves, pooling, the decoder and its loss ({@link #tower} and {@link #optimizer} have the
+ * others). Results carry gradients as far as what went in does; {@link Gradients} is the way back.
  *
  * <p>The first argument of most methods is the manager that owns the result; closing it frees the graph
  * that leads back from it too. All arrays are float32 on the outside. For one thread at a time.
@@ -29,10 +27,6 @@ import java.util.function.Supplier;
 public final class TrainingKernels implements AutoCloseable {
 
     private static final String PROGRAM = "training.torchscript";
-
-    /** What one call of {@link #adamw} does to a group of parameters. */
-    public record AdamWNumbers(
-            double rate, double decay, double beta1, double beta2, double epsilon) {}
 
     /**
      * The loss of one scale.
@@ -62,10 +56,13 @@ public final class TrainingKernels implements AutoCloseable {
             double temperature, double crossEntropy, double distillation, double consistency) {}
 
     private final TorchProgram program;
+    private final OptimizerKernels optimizer;
+    private final TowerTrainingKernels tower = new TowerTrainingKernels(this);
     private boolean gradients = true;
 
     private TrainingKernels(TorchProgram program) {
         this.program = program;
+        this.optimizer = new OptimizerKernels(program);
     }
 
     /**
@@ -91,7 +88,21 @@ public final class TrainingKernels implements AutoCloseable {
         return program.manager().getManagedArrays().size();
     }
 
-    // Leaves and the way back
+    /**
+     * @return the kernels of the optimizer; they end with these
+     */
+    public OptimizerKernels optimizer() {
+        return optimizer;
+    }
+
+    /**
+     * @return the kernels of tower and projector; they end with these
+     */
+    public TowerTrainingKernels tower() {
+        return tower;
+    }
+
+    // Leaves
 
     /**
      * Numbers to be learnt, or held fixed.
@@ -108,7 +119,7 @@ public final class TrainingKernels implements AutoCloseable {
         if (learnt) {
             array.setRequiresGradient(true);
             try (NDManager scope = newManager()) {
-                backward(one(scope, "zeros_from", array), scope.zeros(shape));
+                Gradients.backward(one(scope, "zeros_from", array), scope.zeros(shape));
             }
         }
         return array;
@@ -121,62 +132,6 @@ public final class TrainingKernels implements AutoCloseable {
      */
     public NDArray zeros(NDManager owner, Shape shape) {
         return owner.zeros(shape);
-    }
-
-    /**
-     * An array that ends a graph: gradients gather in it, and go no further.
-     *
-     * @param owner owns the result
-     * @param x whose numbers it shares
-     * @return the leaf
-     */
-    public NDArray leaf(NDManager owner, NDArray x) {
-        NDArray leaf = x.stopGradient();
-        leaf.attach(owner);
-        leaf.setRequiresGradient(true);
-        return leaf;
-    }
-
-    /**
-     * Adds to the gradients of all leaves that a number was computed from. Frees its graph.
-     *
-     * @param loss a single number
-     */
-    public void backward(NDArray loss) {
-        try (NDArray one = loss.getManager().create(1f)) {
-            JniUtils.backward((PtNDArray) loss, (PtNDArray) one, false, false);
-        }
-    }
-
-    /**
-     * The same from an array whose own gradient is known.
-     *
-     * @param y computed from leaves
-     * @param gradient of its shape
-     */
-    public void backward(NDArray y, NDArray gradient) {
-        JniUtils.backward((PtNDArray) y, (PtNDArray) gradient, false, false);
-    }
-
-    /**
-     * @param owner owns the result
-     * @param leaf a leaf
-     * @return what has gathered in it, the array itself and no copy; empty if nothing ever reached it
-     */
-    public Optional<NDArray> gradient(NDManager owner, NDArray leaf) {
-        PtNDArray gradient = JniUtils.getGradient((PtNDArray) leaf);
-        if (gradient == null) {
-            return Optional.empty();
-        }
-        gradient.attach(owner);
-        return Optional.of(gradient);
-    }
-
-    /**
-     * @param leaf whose gradient becomes zero
-     */
-    public void zeroGradient(NDArray leaf) {
-        JniUtils.zeroGrad((PtNDArray) leaf);
     }
 
     /**
@@ -230,100 +185,6 @@ public final class TrainingKernels implements AutoCloseable {
             NDManager owner, NDArray weight, NDArray down, NDArray up, double factor) {
         try (NDManager scope = newManager()) {
             return one(owner, "adapted", weight, down, up, numbers(scope, factor));
-        }
-    }
-
-    /**
-     * @param owner owns the result
-     * @param pixels [T, 3, size, size]
-     * @param weights patches, class token, positions, norm and its bias
-     * @param epsilon of the norm
-     * @return [T, 1 + N, D]
-     */
-    public NDArray towerEmbed(
-            NDManager owner, NDArray pixels, List<NDArray> weights, double epsilon) {
-        try (NDManager scope = newManager()) {
-            return one(owner, "tower_embed", pixels, weights, numbers(scope, epsilon));
-        }
-    }
-
-    /**
-     * @param owner owns the result
-     * @param x [T, L, D]
-     * @param weights sixteen of each layer
-     * @param heads of attention
-     * @param activation of the feed-forward sublayer
-     * @param epsilon of the norms
-     * @param type that products are computed in
-     * @return [T, L, D]
-     */
-    public NDArray towerLayers(
-            NDManager owner,
-            NDArray x,
-            List<NDArray> weights,
-            int heads,
-            Activation activation,
-            double epsilon,
-            FloatType type) {
-        try (NDManager scope = newManager()) {
-            NDArray sizes = sizes(scope, heads, activation.ordinal(), type.number());
-            return one(owner, "tower_layers", x, weights, sizes, numbers(scope, epsilon));
-        }
-    }
-
-    /**
-     * The grid in windows, each with the class token before it. The grid is a ring in both directions.
-     *
-     * @param owner owns the result
-     * @param x [T, 1 + side², D]
-     * @param side patches along a side of the grid
-     * @param window patches along a side of a window; divides the grid's
-     * @param down how far the grid is turned first
-     * @param right how far the grid is turned first
-     * @return [T·(side/window)², 1 + window², D]
-     */
-    public NDArray toWindows(
-            NDManager owner, NDArray x, int side, int window, int down, int right) {
-        try (NDManager scope = newManager()) {
-            return one(owner, "to_windows", x, sizes(scope, side, window, down, right));
-        }
-    }
-
-    /**
-     * The way back from {@link #toWindows}; the class token becomes the mean of those of its windows.
-     *
-     * @param owner owns the result
-     * @param x [T·(side/window)², 1 + window², D]
-     * @param side as there
-     * @param window as there
-     * @param down as there
-     * @param right as there
-     * @return [T, 1 + side², D]
-     */
-    public NDArray fromWindows(
-            NDManager owner, NDArray x, int side, int window, int down, int right) {
-        try (NDManager scope = newManager()) {
-            return one(owner, "from_windows", x, sizes(scope, side, window, down, right));
-        }
-    }
-
-    /**
-     * @param owner owns the result
-     * @param x [T, 1 + N, D of the tower]
-     * @param weights weight and bias of each linear layer
-     * @param activation between them
-     * @param type that products are computed in
-     * @return [T, N, D]
-     */
-    public NDArray project(
-            NDManager owner,
-            NDArray x,
-            List<NDArray> weights,
-            Activation activation,
-            FloatType type) {
-        try (NDManager scope = newManager()) {
-            NDArray sizes = sizes(scope, activation.ordinal(), type.number());
-            return one(owner, "project", x, weights, sizes);
         }
     }
 
@@ -464,71 +325,15 @@ public final class TrainingKernels implements AutoCloseable {
         }
     }
 
-    // The optimizer
-
-    /**
-     * @param gradients one or more
-     * @return the norm of all of them as one vector
-     */
-    public double totalNorm(List<NDArray> gradients) {
-        try (NDManager scope = newManager()) {
-            return program.call(scope, "total_norm", gradients).getDouble();
-        }
-    }
-
-    /**
-     * @param arrays one or more, changed in place
-     * @param factor that each of their numbers is multiplied by
-     */
-    public void scaleAll(List<NDArray> arrays, double factor) {
-        program.call(program.manager(), "scale_all", arrays, factor).close();
-    }
-
-    /**
-     * One step of AdamW, in place.
-     *
-     * @param parameters one or more
-     * @param gradients of each
-     * @param means the first moment of each
-     * @param squares the second moment of each
-     * @param numbers of the group
-     * @param step counted from 1
-     */
-    public void adamw(
-            List<NDArray> parameters,
-            List<NDArray> gradients,
-            List<NDArray> means,
-            List<NDArray> squares,
-            AdamWNumbers numbers,
-            long step) {
-        double first = 1 - Math.pow(numbers.beta1(), step);
-        double second = Math.sqrt(1 - Math.pow(numbers.beta2(), step));
-        program.call(
-                        program.manager(),
-                        "adamw",
-                        parameters,
-                        gradients,
-                        means,
-                        squares,
-                        numbers.rate(),
-                        numbers.decay(),
-                        numbers.beta1(),
-                        numbers.beta2(),
-                        numbers.epsilon(),
-                        first,
-                        second)
-                .close();
-    }
-
-    private NDArray one(NDManager owner, String method, Object... arguments) {
+    NDArray one(NDManager owner, String method, Object... arguments) {
         return program.differentiate(owner, gradients, method, arguments).get(0);
     }
 
-    private static NDArray sizes(NDManager scope, long... sizes) {
+    static NDArray sizes(NDManager scope, long... sizes) {
         return scope.create(sizes);
     }
 
-    private static NDArray numbers(NDManager scope, double... numbers) {
+    static NDArray numbers(NDManager scope, double... numbers) {
         return scope.create(numbers);
     }
 

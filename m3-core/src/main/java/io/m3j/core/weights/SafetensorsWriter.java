@@ -2,6 +2,8 @@ package io.m3j.core.weights;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.DurableFiles;
+import io.m3j.core.DurableFiles.FileContent;
 import io.m3j.core.M3Exception;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -12,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -281,10 +282,6 @@ public final class SafetensorsWriter {
     /** Files written beside their places; what is not published is removed by closing. */
     private static final class Staging implements AutoCloseable {
 
-        private interface Content {
-            void writeTo(FileChannel channel) throws IOException;
-        }
-
         private final Path directory;
         private final Map<Path, Path> targetByTemporary = new LinkedHashMap<>();
         private final List<Path> moved = new ArrayList<>();
@@ -293,41 +290,27 @@ public final class SafetensorsWriter {
             this.directory = directory;
         }
 
-        void write(Path target, Content content) throws IOException {
+        void write(Path target, FileContent content) throws IOException {
             Path temporary =
                     directory.resolve(
                             "." + target.getFileName() + "." + UUID.randomUUID() + ".tmp");
             targetByTemporary.put(temporary, target);
-            try (FileChannel channel =
-                    FileChannel.open(
-                            temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-                content.writeTo(channel);
-                channel.force(true);
-            }
+            DurableFiles.create(temporary, content);
         }
 
         /** Renames in the order of writing, so that the index of shards comes last. */
         void publish() throws IOException {
             for (Map.Entry<Path, Path> entry : targetByTemporary.entrySet()) {
                 if (moved.size() == targetByTemporary.size() - 1) {
-                    forceDirectory(); // the shards must be there before what makes them visible
+                    DurableFiles.forceDirectory(
+                            directory); // the shards must be there before what makes them visible
                 }
                 Files.move(entry.getKey(), entry.getValue(), StandardCopyOption.ATOMIC_MOVE);
                 moved.add(entry.getValue());
             }
-            forceDirectory();
+            DurableFiles.forceDirectory(directory);
             targetByTemporary.clear();
             moved.clear();
-        }
-
-        /** Not every system lets a directory be opened (Windows does not); there it is left out. */
-        private void forceDirectory() {
-            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-                channel.force(true);
-            } catch (IOException e) {
-                // The rename itself has been done; only its moment on the disk is not known.
-                return;
-            }
         }
 
         @Override

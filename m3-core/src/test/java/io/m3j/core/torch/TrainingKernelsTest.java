@@ -25,15 +25,15 @@ class TrainingKernelsTest {
                 NDArray coarse =
                         kernels.pool(scope, tokens, Ladder.ofGrid(4), Scale.of(4), Pooling.AVERAGE);
                 assertThat(coarse.getShape()).isEqualTo(new Shape(4, 2));
-                kernels.backward(coarse, scope.ones(coarse.getShape()));
-                float[] gathered = kernels.gradient(scope, tokens).orElseThrow().toFloatArray();
+                Gradients.backward(coarse, scope.ones(coarse.getShape()));
+                float[] gathered = Gradients.gradient(scope, tokens).orElseThrow().toFloatArray();
                 assertThat(gathered).hasSize(32).containsOnly(0.25f * times);
             }
-            kernels.zeroGradient(tokens);
-            float[] zeroed = kernels.gradient(scope, tokens).orElseThrow().toFloatArray();
+            Gradients.zeroGradient(tokens);
+            float[] zeroed = Gradients.gradient(scope, tokens).orElseThrow().toFloatArray();
             assertThat(zeroed).containsOnly(0);
             NDArray fixed = parameter(kernels, scope, false, 1, 16, 2);
-            assertThat(kernels.gradient(scope, fixed)).isEmpty();
+            assertThat(Gradients.gradient(scope, fixed)).isEmpty();
         }
     }
 
@@ -45,15 +45,16 @@ class TrainingKernelsTest {
             NDArray gradient = scope.create(new float[] {1e-8f, 1, -4});
             NDArray mean = scope.zeros(new Shape(3));
             NDArray square = scope.zeros(new Shape(3));
-            TrainingKernels.AdamWNumbers numbers =
-                    new TrainingKernels.AdamWNumbers(1, 0, 0.9, 0.999, 1e-8);
-            kernels.adamw(
-                    List.of(parameter),
-                    List.of(gradient),
-                    List.of(mean),
-                    List.of(square),
-                    numbers,
-                    1);
+            OptimizerKernels.AdamWNumbers numbers =
+                    new OptimizerKernels.AdamWNumbers(1, 0, 0.9, 0.999, 1e-8);
+            kernels.optimizer()
+                    .adamw(
+                            List.of(parameter),
+                            List.of(gradient),
+                            List.of(mean),
+                            List.of(square),
+                            numbers,
+                            1);
             // g / (|g| + eps): the moments' biases cancel.
             assertThat(parameter.toFloatArray())
                     .usingComparatorWithPrecision(1e-5f)

@@ -6,7 +6,7 @@ import io.m3j.core.M3Exception;
 
 /**
  * An example that cannot be trained on, while those beside it can. Whether that ends the run or is
- * counted is said by {@link OnBadExample}.
+ * counted is said by {@link OnFault}.
  */
 public final class BadExample extends M3Exception {
 

@@ -60,7 +60,7 @@ public final class BatchLoader<T> implements Iterator<BatchLoader.Batch<T>>, Aut
      * @param ahead batches that are loading or waiting, at least 1
      * @param onBadExample whether one ends the loading or is left out
      */
-    public record Options(int threads, int ahead, OnBadExample onBadExample) {
+    public record Options(int threads, int ahead, OnFault onBadExample) {
 
         /**
          * Checks the numbers.
@@ -180,7 +180,7 @@ public final class BatchLoader<T> implements Iterator<BatchLoader.Batch<T>>, Aut
             try {
                 examples.add(loaded(example));
             } catch (BadExample e) {
-                if (options.onBadExample() == OnBadExample.STOP) {
+                if (options.onBadExample() == OnFault.STOP) {
                     throw e;
                 }
                 skipped.add(e);

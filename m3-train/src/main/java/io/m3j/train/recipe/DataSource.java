@@ -2,6 +2,8 @@ package io.m3j.train.recipe;
 
 import static io.m3j.core.Arguments.required;
 
+import io.m3j.core.M3Exception;
+import io.m3j.train.synthetic.Split;
 import java.nio.file.Path;
 
 /** Where examples come from. */
@@ -31,10 +33,26 @@ public sealed interface DataSource {
      */
     record Scenes(long seed, int count, int questionsPerScene, boolean crowded)
             implements DataSource {
-        /** Checks the counts. */
+        /** Checks the counts, and that no scene is kept for reporting. */
         public Scenes {
+            if (seed >= Split.TEST.first() && seed <= Split.TEST.last()) {
+                throw new M3Exception(
+                        "seed: expected one to learn from ("
+                                + range(Split.TRAIN)
+                                + ") or to tune by ("
+                                + range(Split.VALIDATION)
+                                + "), found "
+                                + seed
+                                + ", which is among those to report ("
+                                + range(Split.TEST)
+                                + "): what a model knows already measures nothing");
+            }
             Range.atLeast(1, "count", count);
             Range.atLeast(1, "questions_per_scene", questionsPerScene);
+        }
+
+        private static String range(Split split) {
+            return split.first() + " to " + split.last();
         }
     }
 }

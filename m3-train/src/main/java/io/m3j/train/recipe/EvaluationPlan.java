@@ -2,6 +2,8 @@ package io.m3j.train.recipe;
 
 import static io.m3j.core.Arguments.required;
 
+import io.m3j.core.M3Exception;
+import io.m3j.core.Scale;
 import java.util.List;
 import java.util.Optional;
 
@@ -29,10 +31,31 @@ public record EvaluationPlan(
      * @param patience evaluations without a lower value that are waited for
      */
     public record EarlyStopping(String metric, int patience) {
-        /** Checks the patience. */
+        /** Checks the metric's form and the patience. */
         public EarlyStopping {
             required(metric, "metric");
             Range.atLeast(1, "patience", patience);
+            scaleOf(metric);
+        }
+
+        /**
+         * @return the scale whose loss is watched; empty for the weighted loss
+         */
+        public Optional<Scale> scale() {
+            return scaleOf(metric);
+        }
+
+        private static Optional<Scale> scaleOf(String metric) {
+            if (metric.equals(LOSS)) {
+                return Optional.empty();
+            }
+            if (!metric.matches("loss\\.[1-9]\\d{0,8}")) {
+                throw new M3Exception(
+                        "metric: expected loss, or loss.36 for that of one scale,"
+                                + " found "
+                                + metric);
+            }
+            return Optional.of(Scale.of(Integer.parseInt(metric.substring(LOSS.length() + 1))));
         }
     }
 

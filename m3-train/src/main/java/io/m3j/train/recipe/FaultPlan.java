@@ -2,6 +2,8 @@ package io.m3j.train.recipe;
 
 import static io.m3j.core.Arguments.required;
 
+import io.m3j.train.data.OnFault;
+
 /**
  * What becomes of examples that cannot be used (a missing picture, a broken line, labels that are all
  * masked) and of steps whose loss is no number. Whatever is skipped is counted and said.
@@ -10,15 +12,7 @@ import static io.m3j.core.Arguments.required;
  * @param nonFinite what a loss that is no number does to its step
  * @param limit skipped examples and steps, each, after which the run stops all the same
  */
-public record FaultPlan(Action badExample, Action nonFinite, long limit) {
-
-    /** What a fault does. */
-    public enum Action {
-        /** Ends the run with a message. */
-        STOP,
-        /** Goes on without it. */
-        SKIP
-    }
+public record FaultPlan(OnFault badExample, OnFault nonFinite, long limit) {
 
     /** Checks that all are there. */
     public FaultPlan {

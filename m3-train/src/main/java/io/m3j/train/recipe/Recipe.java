@@ -96,9 +96,9 @@ public record Recipe(
             throw new M3Exception("freeze: expected a part that learns, found all frozen");
         }
         checkScales(curriculum, loss);
-        evaluation
-                .flatMap(EvaluationPlan::earlyStopping)
-                .ifPresent(stopping -> checkMetric(stopping.metric(), loss));
+        if (!loss.scales().isEmpty()) {
+            requireMetric(evaluation, loss.scales());
+        }
     }
 
     private static void checkScales(List<CurriculumStage> curriculum, LossRecipe loss) {
@@ -134,17 +134,29 @@ public record Recipe(
         }
     }
 
-    private static void checkMetric(String metric, LossRecipe loss) {
-        List<String> known = new ArrayList<>(List.of(EvaluationPlan.LOSS));
-        loss.scales().forEach(scale -> known.add(EvaluationPlan.LOSS + "." + scale));
-        boolean any = loss.scales().isEmpty() && metric.matches("loss\\.\\d{1,6}");
-        if (!any && !known.contains(metric)) {
+    /**
+     * Checks that the scale takes part whose loss early stopping watches. A recipe that leaves the scales
+     * to the model cannot know before the model is.
+     *
+     * @param scales that take part
+     * @throws M3Exception if it does not
+     */
+    public void requireMetric(List<Scale> scales) {
+        requireMetric(evaluation, scales);
+    }
+
+    private static void requireMetric(Optional<EvaluationPlan> evaluation, List<Scale> scales) {
+        Optional<EvaluationPlan.EarlyStopping> stopping =
+                evaluation.flatMap(EvaluationPlan::earlyStopping);
+        Optional<Scale> watched = stopping.flatMap(EvaluationPlan.EarlyStopping::scale);
+        if (watched.isPresent() && !scales.contains(watched.get())) {
+            List<String> known = new ArrayList<>(List.of(EvaluationPlan.LOSS));
+            scales.forEach(scale -> known.add(EvaluationPlan.LOSS + "." + scale));
             throw new M3Exception(
                     "early_stopping, metric: expected one of "
                             + String.join(", ", known)
-                            + (loss.scales().isEmpty() ? ", loss.SCALE" : "")
-                            + ", found "
-                            + metric);
+                            + ", since other scales take no part, found "
+                            + stopping.get().metric());
         }
     }
 
@@ -196,6 +208,16 @@ public record Recipe(
     public StepOptions stepAt(long step, long total) {
         return this.step.withWindow(
                 stageAt(step, total).map(CurriculumStage::towerWindow).orElse(0));
+    }
+
+    /**
+     * @param step steps that have been taken, 1 or more
+     * @param total steps of the run
+     * @return whether the last of them was of a curriculum's stage, so that what an evaluation finds is
+     *     not yet what the run is for
+     */
+    public boolean isStage(long step, long total) {
+        return stageAt(step - 1, total).isPresent();
     }
 
     private Optional<CurriculumStage> stageAt(long step, long total) {

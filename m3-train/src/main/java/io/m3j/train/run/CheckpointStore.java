@@ -3,12 +3,13 @@ package io.m3j.train.run;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.Checksum;
+import io.m3j.core.DurableFiles;
+import io.m3j.core.DurableFiles.DirectoryContent;
 import io.m3j.core.M3Exception;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Iterator;
@@ -20,13 +21,12 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import java.util.zip.CRC32C;
 
 /**
  * The checkpoints of a run: directories {@code step-0000000100}, each complete or not there.
  *
- * <p>A checkpoint is written beside its place, every file forced to the disk; then its manifest, which
- * lists size and CRC-32C of every file; then the directory gets its name. One whose manifest is missing
+ * <p>A checkpoint is written beside its place; its manifest lists size and CRC-32C of every file; when
+ * all is forced to the disk, the directory gets its name. One whose manifest is missing
  * or does not agree with its files, such as after a fault of the disk, is passed over, and said so.
  */
 final class CheckpointStore {
@@ -35,14 +35,8 @@ final class CheckpointStore {
 
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Pattern NAME = Pattern.compile("step-(\\d{10,18})");
-    private static final int PIECE_BYTES = 1 << 20;
 
     private final Path directory;
-
-    /** Writes the files of a checkpoint. */
-    interface Content {
-        void writeTo(Path directory) throws IOException;
-    }
 
     /** A checkpoint on the disk. */
     record Stored(long step, Path directory) {}
@@ -65,31 +59,27 @@ final class CheckpointStore {
     }
 
     /** Writes a checkpoint; one of the same step, which must have been passed over, is replaced. */
-    Stored write(long step, Content content) {
-        String name = name(step);
-        Path place = directory.resolve(name);
-        Path beside = directory.resolve(DurableFiles.UNFINISHED + name);
-        try {
-            DurableFiles.deleteTree(beside);
-            Files.createDirectories(beside);
-            content.writeTo(beside);
-            ObjectNode files = JSON.createObjectNode();
-            for (Path file : list(beside)) {
-                DurableFiles.force(file);
-                files.putObject(file.getFileName().toString())
-                        .put("bytes", Files.size(file))
-                        .put("crc32c", checksum(file));
-            }
-            ObjectNode manifest = JSON.createObjectNode().put("step", step);
-            manifest.set("files", files);
-            DurableFiles.replace(beside.resolve(MANIFEST), pretty(manifest));
-            discard(place);
-            Files.move(beside, place, StandardCopyOption.ATOMIC_MOVE);
-            DurableFiles.forceDirectory(directory);
-            return new Stored(step, place);
-        } catch (IOException e) {
-            throw failed(place, e);
+    Stored write(long step, DirectoryContent content) {
+        Path place = place(step);
+        DurableFiles.publish(
+                place,
+                beside -> {
+                    content.writeTo(beside);
+                    writeManifest(step, beside);
+                });
+        return new Stored(step, place);
+    }
+
+    private static void writeManifest(long step, Path beside) throws IOException {
+        ObjectNode files = JSON.createObjectNode();
+        for (Path file : list(beside)) {
+            files.putObject(file.getFileName().toString())
+                    .put("bytes", Files.size(file))
+                    .put("crc32c", new Checksum().add(file).digits());
         }
+        ObjectNode manifest = JSON.createObjectNode().put("step", step);
+        manifest.set("files", files);
+        Files.write(beside.resolve(MANIFEST), pretty(manifest));
     }
 
     /**
@@ -113,7 +103,7 @@ final class CheckpointStore {
         try {
             for (Stored old : all().stream().skip(count).toList()) {
                 if (old.step() != pinned) {
-                    discard(old.directory());
+                    DurableFiles.discard(old.directory());
                 }
             }
         } catch (IOException e) {
@@ -121,16 +111,23 @@ final class CheckpointStore {
         }
     }
 
-    /** Under its name, a directory is complete at every moment: it loses the name first. */
-    private static void discard(Path place) throws IOException {
-        if (Files.exists(place)) {
-            Path beside =
-                    place.resolveSibling(
-                            DurableFiles.UNFINISHED + "deleted-" + place.getFileName());
-            DurableFiles.deleteTree(beside);
-            Files.move(place, beside, StandardCopyOption.ATOMIC_MOVE);
-            DurableFiles.deleteTree(beside);
-        }
+    /**
+     * @param step whose checkpoint must be there
+     * @return it
+     * @throws M3Exception if it is not what its manifest says
+     */
+    Stored require(long step) {
+        Stored stored = new Stored(step, place(step));
+        fault(stored)
+                .ifPresent(
+                        fault -> {
+                            throw new M3Exception(
+                                    stored.directory()
+                                            + ": "
+                                            + fault
+                                            + "; put back a copy of it, or begin a new run");
+                        });
+        return stored;
     }
 
     /** Where the checkpoint of a step is, or would be. */
@@ -181,7 +178,7 @@ final class CheckpointStore {
             return Optional.of(
                     name + " should have " + bytes + " bytes, found " + Files.size(file));
         }
-        String found = checksum(file);
+        String found = new Checksum().add(file).digits();
         String checksum = expected.path("crc32c").asText();
         return found.equals(checksum)
                 ? Optional.empty()
@@ -217,17 +214,6 @@ final class CheckpointStore {
 
     static byte[] pretty(JsonNode node) throws IOException {
         return JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(node);
-    }
-
-    private static String checksum(Path file) throws IOException {
-        CRC32C checksum = new CRC32C();
-        byte[] piece = new byte[PIECE_BYTES];
-        try (InputStream in = Files.newInputStream(file)) {
-            for (int read = in.read(piece); read >= 0; read = in.read(piece)) {
-                checksum.update(piece, 0, read);
-            }
-        }
-        return String.format(Locale.ROOT, "%08x", checksum.getValue());
     }
 
     private static M3Exception failed(Path path, IOException e) {

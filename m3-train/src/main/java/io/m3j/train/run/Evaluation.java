@@ -1,11 +1,10 @@
 package io.m3j.train.run;
 
-import io.m3j.core.Scale;
 import io.m3j.train.LossOptions;
 import io.m3j.train.TrainingBatch;
 import io.m3j.train.TrainingStep;
 import io.m3j.train.data.BatchLoader;
-import io.m3j.train.recipe.EvaluationPlan;
+import io.m3j.train.recipe.EvaluationPlan.EarlyStopping;
 import io.m3j.train.run.Preparation.Prepared;
 import java.util.stream.IntStream;
 
@@ -66,14 +65,10 @@ final class Evaluation {
 
     /**
      * @param tally of an evaluation
-     * @param metric {@code loss}, or {@code loss.} and a scale
+     * @param stopping says what is watched
      * @return its value
      */
-    static double metric(StepTally tally, String metric) {
-        String prefix = EvaluationPlan.LOSS + ".";
-        return metric.startsWith(prefix)
-                ? tally.lossByScale()
-                        .get(Scale.of(Integer.parseInt(metric.substring(prefix.length()))))
-                : tally.loss();
+    static double metric(StepTally tally, EarlyStopping stopping) {
+        return stopping.scale().map(tally.lossByScale()::get).orElseGet(tally::loss);
     }
 }

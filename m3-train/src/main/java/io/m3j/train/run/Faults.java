@@ -2,6 +2,7 @@ package io.m3j.train.run;
 
 import io.m3j.core.M3Exception;
 import io.m3j.train.data.BadExample;
+import io.m3j.train.data.OnFault;
 import io.m3j.train.recipe.FaultPlan;
 import java.util.List;
 
@@ -46,8 +47,8 @@ final class Faults {
         requireFew(++steps, "steps");
     }
 
-    private void stopOrSay(FaultPlan.Action action, String fault, String key) {
-        if (action == FaultPlan.Action.STOP) {
+    private void stopOrSay(OnFault action, String fault, String key) {
+        if (action == OnFault.STOP) {
             throw new M3Exception(
                     fault
                             + ". To go on without, set faults."

@@ -7,18 +7,13 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
-import io.m3j.core.torch.FloatType;
-import io.m3j.core.weights.ElementType;
+import io.m3j.eval.Fingerprint;
 import io.m3j.train.AdamW;
 import io.m3j.train.Lora;
 import io.m3j.train.LossOptions;
-import io.m3j.train.NonFiniteLossException;
 import io.m3j.train.Part;
-import io.m3j.train.StepResult;
 import io.m3j.train.TrainableModel;
-import io.m3j.train.TrainingBatch;
 import io.m3j.train.TrainingStep;
-import io.m3j.train.data.BadExample;
 import io.m3j.train.data.BatchLoader;
 import io.m3j.train.data.ExampleOrder;
 import io.m3j.train.data.ExampleSource;
@@ -30,17 +25,14 @@ import io.m3j.train.recipe.Recipe;
 import io.m3j.train.run.CheckpointStore.Stored;
 import io.m3j.train.run.Preparation.Prepared;
 import io.m3j.train.run.RunReport.End;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.SplittableRandom;
+import java.util.function.Supplier;
 
 /**
  * Trains a model as a recipe says, in a directory from which the run goes on after any stop with the same
@@ -53,32 +45,28 @@ import java.util.SplittableRandom;
 public final class M3Trainer implements AutoCloseable {
 
     private static final double NANOSECONDS = 1e9;
-    private static final double SECONDS_PER_MINUTE = 60;
 
     private final Recipe recipe;
     private final TrainingListener listener;
-    private final Deque<Runnable> closing = new ArrayDeque<>();
+    private final Closing closing = new Closing();
     private final RunDirectory directory;
-    private final CheckpointStore checkpoints;
     private final TrainableModel model;
     private final Optional<Lora> lora;
     private final AdamW optimizer;
-    private final RunTensors tensors;
-    private final TrainingStep step;
     private final List<Scale> scales;
     private final ExampleOrder order;
     private final long total;
     private final Preparation preparation;
     private final Optional<Evaluation> evaluation;
     private final Faults faults;
+    private final StepGradient gradient;
     private final MetricsLog metrics;
+    private final StateKeeper keeper;
 
     private final long sessionStart = System.nanoTime();
     private final double secondsBefore;
     private final long stepBefore;
     private RunState state;
-    private long stepStored;
-    private long nanosStored = System.nanoTime();
     private StepTally last = new StepTally();
     private volatile boolean stopRequested;
 
@@ -93,8 +81,8 @@ public final class M3Trainer implements AutoCloseable {
         this.listener = listener;
         try {
             directory = RunDirectory.open(path, resume, recipe.json());
-            closing.push(directory::close);
-            checkpoints = directory.checkpoints();
+            closing.add(directory::close);
+            CheckpointStore checkpoints = directory.checkpoints();
             Optional<Stored> newest = checkpoints.newest(listener::said);
             state =
                     newest.map(stored -> RunState.read(stored.directory()))
@@ -105,14 +93,14 @@ public final class M3Trainer implements AutoCloseable {
                                 .orElse(path + " holds no complete checkpoint: starts anew"));
             }
             model = model(recipe, device);
-            closing.push(model::close);
+            closing.add(model::close);
             lora = recipe.lora().map(options -> Lora.attach(model, options, recipe.seed()));
             optimizer = new AdamW(model, recipe.optimizer());
-            closing.push(optimizer::close);
-            tensors = new RunTensors(model, optimizer);
+            closing.add(optimizer::close);
+            RunTensors tensors = new RunTensors(model, optimizer);
             newest.ifPresent(stored -> tensors.read(stored.directory()));
-            step = new TrainingStep(model, recipe.step());
             scales = recipe.loss().scales(model.ladder());
+            recipe.requireMetric(scales);
             recipe.curriculum().forEach(this::check);
             order = order(data.examples());
             int accumulation = recipe.batching().accumulation();
@@ -120,15 +108,25 @@ public final class M3Trainer implements AutoCloseable {
             preparation = preparation(data.examples());
             evaluation = recipe.evaluation().map(plan -> evaluation(plan, data));
             faults = new Faults(recipe.faults(), listener, state);
+            gradient = new StepGradient(recipe, model, optimizer, scales, total, faults);
             directory.record(
-                    fingerprints(data), Provenance.session(state.step(), device.toString()));
+                    Fingerprint.ofCheckpoint(recipe.model().directory()),
+                    fingerprints(data),
+                    Provenance.session(state.step(), device.toString()));
             metrics = MetricsLog.open(directory.metrics(), state.metricsBytes());
-            closing.push(metrics::close);
+            closing.add(metrics::close);
             secondsBefore = state.seconds();
             stepBefore = state.step();
-            stepStored = newest.map(Stored::step).orElse(-1L);
-        } catch (RuntimeException e) {
-            close();
+            keeper =
+                    new StateKeeper(
+                            recipe.checkpoints(),
+                            directory,
+                            checkpoints,
+                            tensors,
+                            listener,
+                            newest.map(Stored::step).orElse(-1L));
+        } catch (RuntimeException | Error e) {
+            closing.close(e);
             throw e;
         }
     }
@@ -194,7 +192,7 @@ public final class M3Trainer implements AutoCloseable {
         LossOptions loss =
                 recipe.loss().options(model.ladder(), scales).with(LossOptions.Mode.ALL_SCALES);
         return new Evaluation(
-                step,
+                new TrainingStep(model, recipe.step()),
                 preparation(source),
                 loss,
                 Math.min(source.size(), plan.examples()),
@@ -233,15 +231,13 @@ public final class M3Trainer implements AutoCloseable {
             while (state.step() < total && !waitedEnough() && !stopRequested) {
                 takeStep(feed);
                 boolean best = evaluateIfDue();
-                if (best || checkpointIsDue()) {
+                if (best || keeper.isDue(state.step())) {
                     store();
                 }
             }
         }
         boolean ended = state.step() == total || waitedEnough();
-        if (stepStored != state.step()) {
-            store();
-        }
+        store();
         if (ended) {
             saveModel();
         }
@@ -259,26 +255,8 @@ public final class M3Trainer implements AutoCloseable {
     private void takeStep(BatchLoader<Prepared> feed) {
         long started = System.nanoTime();
         StepTally tally = new StepTally();
-        OptionalDouble norm = OptionalDouble.empty();
-        Optional<String> failure = accumulate(feed, tally);
-        if (failure.isEmpty() && tally.isEmpty()) {
-            faults.emptyStep();
-        } else if (failure.isEmpty()) {
-            double length = optimizer.clip(recipe.clipNorm());
-            norm = OptionalDouble.of(length);
-            if (!Double.isFinite(length)) {
-                norm = OptionalDouble.empty();
-                failure = Optional.of("gradient norm: expected a number, found " + length);
-            }
-        }
-        failure.ifPresent(
-                message ->
-                        faults.nonFinite(
-                                "step "
-                                        + (state.step() + 1)
-                                        + ": "
-                                        + message
-                                        + "; the weights stay those before this step"));
+        OptionalDouble norm =
+                keepingWhatWasLearnt(() -> gradient.gather(feed, state.step(), tally));
         Map<Part, Double> rates = rates();
         if (norm.isPresent()) {
             optimizer.step(rates::get);
@@ -302,39 +280,16 @@ public final class M3Trainer implements AutoCloseable {
         }
     }
 
-    /** Gathers the gradients of a step's batches; returns what is wrong with a loss, if something is. */
-    private Optional<String> accumulate(BatchLoader<Prepared> feed, StepTally tally) {
-        int accumulation = recipe.batching().accumulation();
-        double share = 1.0 / accumulation;
-        List<Scale> now = recipe.scalesAt(state.step(), total, scales);
-        LossOptions loss = recipe.loss().options(model.ladder(), now);
-        TrainingStep stepNow = new TrainingStep(model, recipe.stepAt(state.step(), total));
-        model.zeroGradients();
-        Optional<String> failure = Optional.empty();
-        for (int i = 0; i < accumulation; i++) {
-            BatchLoader.Batch<Prepared> next = feed.next();
-            countFaults(next.skipped());
-            if (failure.isPresent() || next.examples().isEmpty()) {
-                continue; // the order of batches goes on all the same
-            }
-            TrainingBatch batch = Preparation.batch(next.examples());
-            long seed = new SplittableRandom(recipe.seed() + next.step()).nextLong();
-            try {
-                StepResult result = stepNow.accumulate(batch, loss, share, seed);
-                tally.add(result, share, batch.examples().size(), 1);
-            } catch (NonFiniteLossException e) {
-                failure = Optional.of(e.getMessage());
-            }
-        }
-        return failure;
-    }
-
-    /** What was learnt so far is kept before an example ends the run. */
-    private void countFaults(List<BadExample> found) {
+    /** The weights are still those behind the last step: they are stored before a failure ends the run. */
+    private <T> T keepingWhatWasLearnt(Supplier<T> work) {
         try {
-            faults.examples(found);
-        } catch (M3Exception e) {
-            store();
+            return work.get();
+        } catch (RuntimeException | Error e) {
+            try {
+                store();
+            } catch (RuntimeException again) {
+                e.addSuppressed(again);
+            }
             throw e;
         }
     }
@@ -361,37 +316,20 @@ public final class M3Trainer implements AutoCloseable {
         }
         metrics.evaluation(state, tally);
         listener.evaluated(state.step(), tally.loss(), tally.lossByScale());
-        if (stopping().isEmpty()) {
+        if (stopping().isEmpty() || recipe.isStage(state.step(), total)) {
             return false;
         }
-        state = state.evaluated(Evaluation.metric(tally, stopping().get().metric()));
+        state = state.evaluated(Evaluation.metric(tally, stopping().get()));
         return state.bestStep() == state.step();
     }
 
-    private boolean checkpointIsDue() {
-        long every = recipe.checkpoints().everySteps();
-        double minutes = recipe.checkpoints().everyMinutes();
-        double seconds = (System.nanoTime() - nanosStored) / NANOSECONDS;
-        return every > 0 && state.step() % every == 0
-                || minutes > 0 && seconds >= minutes * SECONDS_PER_MINUTE;
-    }
-
     private void store() {
-        if (stepStored == state.step()) {
+        if (keeper.has(state.step())) {
             return;
         }
-        RunState now = state.at(seconds(), metrics.force());
-        checkpoints.write(
-                now.step(),
-                files -> {
-                    tensors.write(files);
-                    now.write(files);
-                });
-        checkpoints.keep(recipe.checkpoints().keep(), now.bestStep());
-        stepStored = now.step();
-        nanosStored = System.nanoTime();
+        keeper.store(state.at(seconds(), metrics.force()));
         if (!stopRequested) {
-            drawCurves(); // where the JVM is about to end, Java2D no longer starts
+            keeper.drawCurves(); // where the JVM is about to end, Java2D no longer starts
         }
     }
 
@@ -399,27 +337,14 @@ public final class M3Trainer implements AutoCloseable {
         return secondsBefore + (System.nanoTime() - sessionStart) / NANOSECONDS;
     }
 
-    /** A picture that cannot be drawn does not end a run. */
-    private void drawCurves() {
-        try {
-            Curves.draw(directory.metrics(), directory.curves());
-        } catch (IOException | RuntimeException | LinkageError e) {
-            listener.said(directory.curves() + ": cannot be drawn: " + e);
-        }
-    }
-
     private void saveModel() {
-        Path place = directory.model();
-        if (Files.exists(place)) {
+        if (Files.exists(directory.model())) {
             return; // this run had ended before
         }
         if (state.bestStep() >= 0 && state.bestStep() != state.step()) {
-            tensors.readWeights(checkpoints.place(state.bestStep()));
+            keeper.readBest(state);
         }
-        ElementType type =
-                recipe.saved() == FloatType.BFLOAT16 ? ElementType.BFLOAT16 : ElementType.FLOAT32;
-        lora.ifPresent(adapters -> RunDirectory.publish(directory.adapter(), adapters::save));
-        RunDirectory.publish(place, files -> model.save(files, type));
+        PublishedModel.write(model, lora, directory, recipe, scales);
     }
 
     private RunReport report(boolean ended) {
@@ -439,8 +364,6 @@ public final class M3Trainer implements AutoCloseable {
 
     @Override
     public void close() {
-        while (!closing.isEmpty()) {
-            closing.pop().run();
-        }
+        closing.close();
     }
 }

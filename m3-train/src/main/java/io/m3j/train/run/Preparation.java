@@ -8,7 +8,7 @@ import io.m3j.train.data.BadExample.Reason;
 import io.m3j.train.data.BatchLoader;
 import io.m3j.train.data.Example;
 import io.m3j.train.data.ExampleSource;
-import io.m3j.train.data.OnBadExample;
+import io.m3j.train.data.OnFault;
 import io.m3j.vision.ImageProcessor;
 import java.util.List;
 import java.util.function.LongFunction;
@@ -86,7 +86,7 @@ final class Preparation {
                 first,
                 end,
                 preparation::prepare,
-                new BatchLoader.Options(threads, BATCHES_AHEAD * threads, OnBadExample.SKIP));
+                new BatchLoader.Options(threads, BATCHES_AHEAD * threads, OnFault.SKIP));
     }
 
     private void requireLabels(Example example) {

@@ -3,7 +3,9 @@ package io.m3j.train.run;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import io.m3j.core.ConfigJson;
+import io.m3j.core.DurableFiles;
 import io.m3j.core.M3Exception;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -28,6 +30,7 @@ final class RunDirectory implements AutoCloseable {
 
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String RECIPE = "recipe.json";
+    private static final String CHECKPOINTS = "checkpoints";
 
     /** What may change between two sessions of a run, since no number depends on it. */
     private static final Set<String> FREE = Set.of("run", "checkpoints", "faults", "batch.loaders");
@@ -53,13 +56,14 @@ final class RunDirectory implements AutoCloseable {
             FileChannel lock = locked(directory);
             try {
                 Path file = directory.resolve(RECIPE);
-                if (Files.exists(file)) {
-                    if (!resume) {
-                        throw new M3Exception(
-                                directory
-                                        + ": holds a run already; go on with it by --resume auto, or"
-                                        + " choose another directory");
-                    }
+                boolean known = Files.exists(file);
+                if (!resume && (known || Files.exists(directory.resolve(CHECKPOINTS)))) {
+                    throw new M3Exception(
+                            directory
+                                    + ": holds a run already, or its checkpoints; go on with it by"
+                                    + " --resume auto, or choose another directory");
+                }
+                if (known) {
                     requireSame(file, recipe);
                 } else {
                     DurableFiles.replace(file, CheckpointStore.pretty(recipe));
@@ -139,7 +143,7 @@ final class RunDirectory implements AutoCloseable {
     }
 
     CheckpointStore checkpoints() {
-        return new CheckpointStore(directory.resolve("checkpoints"));
+        return new CheckpointStore(directory.resolve(CHECKPOINTS));
     }
 
     /** Where the trained model is, once the run has ended. */
@@ -155,27 +159,21 @@ final class RunDirectory implements AutoCloseable {
     /**
      * Adds what this session computes with to {@code provenance.json}.
      *
+     * @param model fingerprint of what the run starts from
      * @param data fingerprints of the data by its use
      * @param session what is said of the session
-     * @throws M3Exception if the data is not what the run began with
+     * @throws M3Exception if model or data are not what the run began with
      */
-    void record(ObjectNode data, ObjectNode session) {
+    void record(String model, ObjectNode data, ObjectNode session) {
         Path file = directory.resolve("provenance.json");
         try {
-            ObjectNode all = JSON.createObjectNode();
-            if (Files.exists(file)) {
-                all = (ObjectNode) ConfigJson.read(file).node();
-                if (!data.equals(all.get("data"))) {
-                    throw new M3Exception(
-                            directory
-                                    + ": the run was begun with other data: was "
-                                    + all.get("data")
-                                    + ", is "
-                                    + data);
-                }
-            } else {
-                all.set("data", data);
-            }
+            ObjectNode all =
+                    Files.exists(file)
+                            ? (ObjectNode) ConfigJson.read(file).node()
+                            : JSON.createObjectNode();
+            // A run that was begun before it was recorded has no fingerprint of its model.
+            putOnce(all, "model", "another starting model", TextNode.valueOf(model));
+            putOnce(all, "data", "other data", data);
             all.withArray("sessions").add(session);
             DurableFiles.replace(file, CheckpointStore.pretty(all));
         } catch (IOException e) {
@@ -183,19 +181,20 @@ final class RunDirectory implements AutoCloseable {
         }
     }
 
-    /** Puts a directory in its place when it is complete. */
-    static void publish(Path place, CheckpointStore.Content content) {
-        Path beside = place.resolveSibling(DurableFiles.UNFINISHED + place.getFileName());
-        try {
-            DurableFiles.deleteTree(beside);
-            Files.createDirectories(beside);
-            content.writeTo(beside);
-            DurableFiles.deleteTree(place);
-            Files.move(beside, place);
-            DurableFiles.forceDirectory(place.toAbsolutePath().getParent());
-        } catch (IOException e) {
-            throw new M3Exception(place + ": cannot be written: " + e, e);
+    private void putOnce(ObjectNode all, String key, String other, JsonNode now) {
+        JsonNode before = all.get(key);
+        if (before != null && !before.equals(now)) {
+            throw new M3Exception(
+                    directory
+                            + ": the run was begun with "
+                            + other
+                            + ": its fingerprint was "
+                            + before
+                            + ", is "
+                            + now
+                            + ". Put back what the run was begun with, or take another directory");
         }
+        all.set(key, now);
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.m3j.train.run;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.ConfigJson;
+import io.m3j.core.DurableFiles;
 import io.m3j.core.M3Exception;
 import java.io.IOException;
 import java.nio.file.Path;

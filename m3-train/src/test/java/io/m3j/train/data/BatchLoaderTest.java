@@ -23,8 +23,8 @@ class BatchLoaderTest {
 
     private static final LongFunction<int[]> PAIRS =
             step -> new int[] {(int) (2 * step), (int) (2 * step + 1)};
-    private static final Options STOP = new Options(3, 4, OnBadExample.STOP);
-    private static final Options SKIP = new Options(3, 4, OnBadExample.SKIP);
+    private static final Options STOP = new Options(3, 4, OnFault.STOP);
+    private static final Options SKIP = new Options(3, 4, OnFault.SKIP);
 
     @Test
     void batchesComeInOrderWhicheverThreadWasFirst() {
@@ -192,11 +192,10 @@ class BatchLoaderTest {
 
     @Test
     void nothingAheadOrNoThreadIsRefused() {
-        assertThatThrownBy(() -> new Options(0, 1, OnBadExample.STOP))
+        assertThatThrownBy(() -> new Options(0, 1, OnFault.STOP))
                 .isInstanceOf(M3Exception.class)
                 .hasMessageContaining("found 0 and 1");
-        assertThatThrownBy(() -> new Options(1, 0, OnBadExample.STOP))
-                .isInstanceOf(M3Exception.class);
+        assertThatThrownBy(() -> new Options(1, 0, OnFault.STOP)).isInstanceOf(M3Exception.class);
     }
 
     private static Integer fail(Reason reason) {

@@ -13,6 +13,7 @@ import io.m3j.core.torch.FloatType;
 import io.m3j.train.LossOptions;
 import io.m3j.train.Part;
 import io.m3j.train.Schedule;
+import io.m3j.train.data.OnFault;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -65,7 +66,7 @@ class RecipeTest {
         assertThat(recipe.step().type()).isEqualTo(FloatType.FLOAT32);
         assertThat(recipe.clipNorm()).isInfinite();
         assertThat(recipe.schedule()).isEqualTo(new Schedule(Schedule.Kind.COSINE, 0, 0));
-        assertThat(recipe.faults().badExample()).isEqualTo(FaultPlan.Action.STOP);
+        assertThat(recipe.faults().badExample()).isEqualTo(OnFault.STOP);
         assertThat(recipe.checkpoints()).isEqualTo(new CheckpointPlan(0, 10, 2));
         Ladder ladder = Ladder.ofGrid(24);
         assertThat(recipe.loss().scales(ladder)).isEqualTo(ladder.scales());
@@ -99,8 +100,7 @@ class RecipeTest {
         assertThat(recipe.evaluation().orElseThrow().earlyStopping())
                 .contains(new EvaluationPlan.EarlyStopping("loss.9", 3));
         assertThat(recipe.checkpoints()).isEqualTo(new CheckpointPlan(50, 5, 3));
-        assertThat(recipe.faults())
-                .isEqualTo(new FaultPlan(FaultPlan.Action.SKIP, FaultPlan.Action.SKIP, 7));
+        assertThat(recipe.faults()).isEqualTo(new FaultPlan(OnFault.SKIP, OnFault.SKIP, 7));
         assertThat(recipe.seed()).isEqualTo(42);
     }
 
@@ -141,6 +141,8 @@ class RecipeTest {
                 "/data | [{'laion':{}}] | data 1: expected only the keys llava, scenes, found laion",
                 "/data | [{'llava':{'images':'i'}}] | data 1, llava: annotations is missing",
                 "/data | [{'scenes':{'count':0}}] | data 1, scenes: count: expected an integer of 1 or more, found 0",
+                "/data | [{'scenes':{'count':1,'seed':2000000}}] | data 1, scenes: seed: expected one to learn from (0 to 999999)#found 2000000, which is among those to report",
+                "/evaluation | {'every_steps':1,'data':[{'scenes':{'count':1,'seed':2999999}}]} | evaluation, data 1, scenes: seed: expected#to tune by (1000000 to 1999999)",
                 "/data | [{'scenes':{}}] | data 1, scenes: count is missing",
                 "/steps | -1 | steps: expected an integer of 1 or more, found -1",
                 "/steps | 1.5 | steps: expected an integer, found 1.5",
@@ -191,7 +193,9 @@ class RecipeTest {
                 "/curriculum | [{'until_step':3,'scales':[1]},{'until_step':2,'scales':[9]}] | each stage to end behind the one before",
                 "/evaluation | {'every_steps':0,'data':[{'scenes':{'count':1}}]} | every_steps: expected an integer of 1 or more",
                 "/evaluation | {'every_steps':1} | evaluation: data is missing",
-                "/evaluation | {'every_steps':1,'data':[{'scenes':{'count':1}}],'early_stopping':{'patience':1,'metric':'accuracy'}} | early_stopping, metric: expected one of loss",
+                "/evaluation | {'every_steps':1,'data':[{'scenes':{'count':1}}],'early_stopping':{'patience':1,'metric':'accuracy'}} | early_stopping: metric: expected loss, or loss.36",
+                "/evaluation | {'every_steps':1,'data':[{'scenes':{'count':1}}],'early_stopping':{'patience':1,'metric':'loss.35'}} | scale 35: a scale is a square number",
+                "/evaluation | {'every_steps':1,'data':[{'scenes':{'count':1}}],'early_stopping':{'patience':1,'metric':'loss.36'}}, 'scales':[1,9] | early_stopping, metric: expected one of loss, loss.1, loss.9, since#found loss.36",
                 "/checkpoints | {'keep':0} | checkpoints: keep: expected an integer of 1 or more",
                 "/faults | {'bad_example':'ignore'} | bad_example: expected stop or skip, found ignore",
                 "/seed | 1.5 | seed: expected an integer, found 1.5",

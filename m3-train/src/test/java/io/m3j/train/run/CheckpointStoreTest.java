@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.m3j.core.DurableFiles;
 import io.m3j.core.M3Exception;
 import io.m3j.train.run.CheckpointStore.Stored;
 import java.io.IOException;

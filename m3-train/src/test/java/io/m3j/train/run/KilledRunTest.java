@@ -15,7 +15,13 @@ import org.junit.jupiter.api.io.TempDir;
 class KilledRunTest {
 
     private static final int KILLS = 10;
-    private static final int LONGEST_WAIT_SECONDS = 120;
+    private static final int LONGEST_WAIT_SECONDS = 300;
+
+    /** A process that took so many waits for its kill, so that there is always one to be killed. */
+    private static final int MOST_STEPS_OF_A_LIFE = 3;
+
+    /** More than all killed processes together can take. */
+    private static final int STEPS = KILLS * MOST_STEPS_OF_A_LIFE + 2;
 
     /** Some steps, each with a checkpoint. */
     private static final int LONGEST_LIFE_MILLISECONDS = 250;
@@ -31,23 +37,29 @@ class KilledRunTest {
         Path whole = directory.resolve("whole");
         finish(whole);
         Path killed = directory.resolve("killed");
-        int beforeTheEnd = 0;
+        Path log = directory.resolve("killed.log");
+        int atWork = 0;
         for (int kill = 0; kill < KILLS; kill++) {
-            Process process = MiniRun.start(killed);
-            waitUntilItTrains(process, directory.resolve("killed.log"));
+            Process process = MiniRun.start(killed, STEPS, MOST_STEPS_OF_A_LIFE);
+            waitUntilItTrains(process, log);
             Thread.sleep(random.nextInt(LONGEST_LIFE_MILLISECONDS));
-            beforeTheEnd += process.isAlive() ? 1 : 0;
+            assertThat(process.isAlive())
+                    .as("seed %d, kill %d: %s", seed, kill, Files.readString(log))
+                    .isTrue();
             process.destroyForcibly().waitFor();
+            atWork += Files.readString(log).contains(MiniRun.WAITS) ? 0 : 1;
         }
+        assertThat(directory.resolve("killed/model")).doesNotExist();
         finish(killed);
         assertThat(MiniRun.weights(killed)).as("seed %d", seed).isEqualTo(MiniRun.weights(whole));
         assertThat(MiniRun.metrics(killed)).as("seed %d", seed).isEqualTo(MiniRun.metrics(whole));
-        System.err.println("KilledRunTest: " + beforeTheEnd + " kills hit a process");
-        assertThat(beforeTheEnd).as("seed %d", seed).isPositive();
+        System.err.println(
+                "KilledRunTest: " + KILLS + " kills hit a process, " + atWork + " of them at work");
+        assertThat(atWork).as("seed %d", seed).isPositive();
     }
 
-    private void finish(Path run) throws IOException, InterruptedException {
-        Process process = MiniRun.start(run);
+    private static void finish(Path run) throws IOException, InterruptedException {
+        Process process = MiniRun.start(run, STEPS, STEPS + 1);
         assertThat(process.waitFor(LONGEST_WAIT_SECONDS, TimeUnit.SECONDS)).isTrue();
         Path log = run.resolveSibling(run.getFileName() + ".log");
         assertThat(process.exitValue()).as(Files.readString(log)).isZero();

@@ -3,17 +3,23 @@ package io.m3j.train.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.core.DurableFiles;
+import io.m3j.core.ForcedFiles;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.weights.Checkpoint;
+import io.m3j.llm.M3Config;
+import io.m3j.train.data.Example;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.train.recipe.Recipe;
 import io.m3j.train.run.RunReport.End;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +29,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class M3TrainerTest {
@@ -150,6 +158,33 @@ class M3TrainerTest {
     }
 
     @Test
+    @DisabledOnOs(OS.WINDOWS) // which lets no directory be forced
+    void allFilesOfTheModelAreOnTheDiskBeforeItHasItsName() throws IOException {
+        Path model = directory.resolve("run/model");
+        List<Path> forced;
+        try (ForcedFiles files = new ForcedFiles()) {
+            run(with("{'steps':1}"), "run");
+            forced = files.paths();
+        }
+        Path beside = directory.resolve("run/" + DurableFiles.UNFINISHED + "model");
+        try (Stream<Path> published = Files.list(model)) {
+            assertThat(forced)
+                    .containsAll(published.map(file -> beside.resolve(file.getFileName())).toList())
+                    .contains(beside)
+                    .endsWith(directory.resolve("run"));
+        }
+    }
+
+    @Test
+    void theModelSaysWithWhichTokensItWasTrained() throws IOException {
+        run(with("{'steps':1,'pooling':'spatial'}"), "run");
+        Path model = directory.resolve("run/model");
+        JsonNode config = MiniRun.JSON.readTree(model.resolve("config.json").toFile());
+        assertThat(config.get(PublishedModel.POOLING_KEY).asText()).isEqualTo("spatial");
+        assertThat(M3Config.read(model).scales()).containsExactly(1, 9);
+    }
+
+    @Test
     void theCurriculumsScalesAreTrained() {
         Told told = new Told(0);
         Recipe recipe = with("{'steps':3,'curriculum':[{'until_step':2,'scales':[1]}]}");
@@ -182,6 +217,90 @@ class M3TrainerTest {
     }
 
     @Test
+    void aBestModelThatTheDiskBrokeIsNotPublished() {
+        Recipe recipe =
+                with(
+                        "{'steps':20,'optimizer':{'learning_rate':5},"
+                                + "'schedule':{'kind':'constant','warm_up_steps':1},"
+                                + "'evaluation':{'every_steps':1,'data':[{'scenes':{'count':1}}],"
+                                + "'early_stopping':{'patience':2}}}");
+        TrainingListener breaking =
+                new TrainingListener() {
+                    @Override
+                    public void stepped(Step step) {
+                        if (step.step() == 3) {
+                            turnABit("run/checkpoints/step-0000000001/weights.safetensors");
+                        }
+                    }
+                };
+        try (M3Trainer trainer =
+                MiniRun.open(recipe, directory.resolve("run"), false, DATA, breaking)) {
+            assertThatThrownBy(trainer::run)
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining(
+                            "step-0000000001: weights.safetensors should have CRC-32C");
+        }
+        assertThat(directory.resolve("run/model")).doesNotExist();
+    }
+
+    private void turnABit(String name) {
+        try {
+            Path file = directory.resolve(name);
+            byte[] bytes = Files.readAllBytes(file);
+            bytes[bytes.length - 1] ^= 1;
+            Files.write(file, bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void evaluationsOfACurriculumDoNotCountTowardsPatience() throws IOException {
+        // Every evaluation behind the first is worse; the stage lasts for longer than the patience.
+        Recipe recipe =
+                with(
+                        "{'steps':20,'optimizer':{'learning_rate':5},"
+                                + "'curriculum':[{'until_step':5,'scales':[1]}],"
+                                + "'schedule':{'kind':'constant','warm_up_steps':1},"
+                                + "'evaluation':{'every_steps':1,'data':[{'scenes':{'count':1}}],"
+                                + "'early_stopping':{'patience':2}}}");
+        RunReport report = run(recipe, "run");
+        assertThat(report.steps()).isBetween(8L, 20L); // 5 of the stage, one best, two worse
+        String state =
+                Files.readString(
+                        MiniRun.newestCheckpoint(directory.resolve("run"))
+                                .orElseThrow()
+                                .resolve(RunState.FILE));
+        assertThat(MiniRun.JSON.readTree(state).get("best_step").asLong())
+                .isGreaterThanOrEqualTo(6);
+    }
+
+    @Test
+    void aMetricOfAScaleThatTheModelDoesNotHaveIsRefusedBeforeTheFirstStep() {
+        ObjectNode json = MiniRun.recipe();
+        json.remove("scales");
+        json.putObject("evaluation")
+                .put("every_steps", 12)
+                .put("examples", 1)
+                .putObject("early_stopping")
+                .put("metric", "loss.4")
+                .put("patience", 1);
+        json.withObject("/evaluation")
+                .putArray("data")
+                .addObject()
+                .putObject("scenes")
+                .put("count", 1);
+        Recipe recipe = Recipe.of("recipe", json, Golden.checkpoint("llava-m3"));
+        Told told = new Told(0);
+        assertThatThrownBy(() -> run(recipe, "run", false, DATA, told))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining(
+                        "early_stopping, metric: expected one of loss, loss.1, loss.9")
+                .hasMessageContaining("found loss.4");
+        assertThat(told.steps).isEmpty();
+    }
+
+    @Test
     void anExampleThatCannotBeReadEndsTheRunAndKeepsWhatWasLearnt() {
         ExampleSource data = new MiniSource(11, Set.of(4), Set.of());
         Told told = new Told(0);
@@ -199,6 +318,61 @@ class M3TrainerTest {
         assertThat(report.end()).isEqualTo(End.FINISHED);
         assertThat(report.skippedExamples()).isPositive();
         assertThat(skipping.said).anyMatch(said -> said.startsWith("skipped: picture 4"));
+    }
+
+    @Test
+    void whateverElseFailsWhileLoadingKeepsWhatWasLearnt() {
+        ExampleSource failing = new FailingSource(MiniSource.of(11), 4);
+        Told told = new Told(0);
+        Recipe recipe = with("{'checkpoints':{'every_steps':100}}");
+        assertThatThrownBy(() -> run(recipe, "run", false, failing, told))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("stale file handle");
+        assertThat(told.steps).isNotEmpty();
+        assertThat(MiniRun.newestCheckpoint(directory.resolve("run")))
+                .contains(
+                        new CheckpointStore(directory.resolve("run/checkpoints"))
+                                .place(told.steps.size()));
+    }
+
+    /** Fails at one example, by what is no fault of the data. */
+    private record FailingSource(ExampleSource source, int at) implements ExampleSource {
+
+        @Override
+        public int size() {
+            return source.size();
+        }
+
+        @Override
+        public Example get(int index) {
+            if (index == at) {
+                throw new UncheckedIOException(new IOException("stale file handle"));
+            }
+            return source.get(index);
+        }
+
+        @Override
+        public int length(int index) {
+            return source.length(index);
+        }
+
+        @Override
+        public String fingerprint() {
+            return source.fingerprint();
+        }
+    }
+
+    @Test
+    void aLossThatIsNoNumberKeepsWhatWasLearnt() {
+        Told told = new Told(0);
+        Recipe recipe = with(WILD.replace("}}", "},'checkpoints':{'every_steps':100}}"));
+        assertThatThrownBy(() -> run(recipe, "run", false, DATA, told))
+                .hasMessageContaining("expected a number");
+        assertThat(told.steps).isNotEmpty();
+        assertThat(MiniRun.newestCheckpoint(directory.resolve("run")))
+                .contains(
+                        new CheckpointStore(directory.resolve("run/checkpoints"))
+                                .place(told.steps.size()));
     }
 
     @Test
@@ -250,6 +424,25 @@ class M3TrainerTest {
     }
 
     @Test
+    void aBatchWithoutExamplesDoesNotMakeTheStepSmaller() {
+        ExampleSource data = new MiniSource(2, Set.of(0), Set.of());
+        String skip = "'faults':{'bad_example':'skip'},";
+        Told alone = new Told(0);
+        run(with("{" + skip + "'steps':2,'batch':{'size':1}}"), "alone", false, data, alone);
+        Told beside = new Told(0);
+        run(
+                with("{" + skip + "'steps':1,'batch':{'size':1,'accumulation':2}}"),
+                "beside",
+                false,
+                data,
+                beside);
+        assertThat(alone.steps).hasSize(1);
+        assertThat(beside.steps).hasSize(1);
+        assertThat(beside.steps.get(0).gradientNorm())
+                .isCloseTo(alone.steps.get(0).gradientNorm(), withinPercentage(1e-4));
+    }
+
+    @Test
     void aLossThatIsNoNumberEndsTheRunBeforeTheStep() {
         Recipe recipe = with(WILD);
         Told told = new Told(0);
@@ -284,6 +477,17 @@ class M3TrainerTest {
     }
 
     @Test
+    void checkpointsWithoutARecipeAreNotTakenForANewRun() throws IOException {
+        run(with("{'steps':2}"), "run", false, DATA, new Told(1));
+        Files.delete(directory.resolve("run/recipe.json"));
+        assertThatThrownBy(() -> run(with("{'steps':2}"), "run"))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("or its checkpoints")
+                .hasMessageContaining("--resume auto");
+        assertThat(run(with("{'steps':2}"), "run", true, DATA, new Told(0)).steps()).isEqualTo(2);
+    }
+
+    @Test
     void aRunDoesNotGoOnWithAnotherRecipeOrOtherData() {
         run(with("{'steps':2}"), "run", false, DATA, new Told(1));
         assertThatThrownBy(() -> run(with("{'steps':3}"), "run", true, DATA, new Told(0)))
@@ -296,6 +500,37 @@ class M3TrainerTest {
                 .hasMessageContaining("other data");
         Recipe free = with("{'steps':2,'checkpoints':{'keep':9}}");
         assertThat(run(free, "run", true, DATA, new Told(0)).end()).isEqualTo(End.FINISHED);
+    }
+
+    @Test
+    void aRunDoesNotGoOnWithAnotherStartingModel() throws IOException {
+        Path base = Files.createDirectory(directory.resolve("base"));
+        Path golden = Golden.checkpoint("llava-m3");
+        try (Stream<Path> files = Files.list(golden)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, base.resolve(file.getFileName()));
+            }
+        }
+        ObjectNode config =
+                (ObjectNode) MiniRun.JSON.readTree(base.resolve("config.json").toFile());
+        config.put("mm_vision_tower", golden.resolve("../clip-vision").normalize().toString());
+        Files.writeString(base.resolve("config.json"), config.toString());
+        ObjectNode json = MiniRun.recipe().put("steps", 2);
+        json.putObject("model").put("from", base.toString());
+        Recipe recipe = Recipe.of("recipe", json, directory);
+        run(recipe, "run", false, DATA, new Told(1));
+        // The same sizes, so that only the fingerprint can tell.
+        Files.writeString(base.resolve("config.json"), config.put("rms_norm_eps", 1e-6).toString());
+        assertThatThrownBy(() -> run(recipe, "run", true, DATA, new Told(0)))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("another starting model");
+        Files.writeString(base.resolve("config.json"), config.put("rms_norm_eps", 1e-5).toString());
+        Path provenance = directory.resolve("run/provenance.json");
+        ObjectNode before = (ObjectNode) MiniRun.JSON.readTree(provenance.toFile());
+        before.remove("model"); // as the runs had it that were begun before
+        Files.writeString(provenance, before.toString());
+        assertThat(run(recipe, "run", true, DATA, new Told(0)).end()).isEqualTo(End.FINISHED);
+        assertThat(MiniRun.JSON.readTree(provenance.toFile()).get("model").asText()).hasSize(8);
     }
 
     @Test

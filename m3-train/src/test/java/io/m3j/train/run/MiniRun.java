@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /** Runs of a golden model on made-up examples, and in a process of its own. */
@@ -20,6 +21,9 @@ final class MiniRun {
 
     /** What {@link #main} says when it begins to train. */
     static final String OPENED = "opened";
+
+    /** What {@link #main} says when it has taken its steps and waits to be killed. */
+    static final String WAITS = "waits";
 
     static final ObjectMapper JSON = new ObjectMapper();
 
@@ -80,19 +84,47 @@ final class MiniRun {
     /**
      * Trains in this process, and says on standard output that it begins.
      *
-     * @param arguments directory of the run
+     * @param arguments directory of the run, its steps, and behind how many steps of this process it
+     *     waits to be killed
      */
     public static void main(String[] arguments) {
         Path run = Path.of(arguments[0]);
-        try (M3Trainer trainer =
-                open(recipe(json -> {}), run, true, MiniSource.of(11), TrainingListener.NONE)) {
+        Recipe recipe = recipe(json -> json.put("steps", Integer.parseInt(arguments[1])));
+        TrainingListener waiting = new Waiting(Integer.parseInt(arguments[2]));
+        try (M3Trainer trainer = open(recipe, run, true, MiniSource.of(11), waiting)) {
             System.out.println(OPENED);
             trainer.run();
         }
     }
 
-    /** A process that runs {@link #main} in a directory. */
-    static Process start(Path run) throws IOException {
+    /** Lets some steps be taken, then waits for good. */
+    private static final class Waiting implements TrainingListener {
+        private int left;
+
+        Waiting(int steps) {
+            this.left = steps;
+        }
+
+        @Override
+        public void stepped(Step step) {
+            if (--left == 0) {
+                System.out.println(WAITS);
+                while (true) {
+                    LockSupport.park();
+                }
+            }
+        }
+    }
+
+    /**
+     * A process that runs {@link #main} in a directory.
+     *
+     * @param run the directory
+     * @param steps of the run
+     * @param most steps that this process takes before it waits to be killed; more than the run has if it
+     *     is to end
+     */
+    static Process start(Path run, int steps, int most) throws IOException {
         List<String> command =
                 List.of(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -103,7 +135,9 @@ final class MiniRun {
                         "-cp",
                         System.getProperty("java.class.path"),
                         MiniRun.class.getName(),
-                        run.toString());
+                        run.toString(),
+                        Integer.toString(steps),
+                        Integer.toString(most));
         return new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(run.resolveSibling(run.getFileName() + ".log").toFile())
