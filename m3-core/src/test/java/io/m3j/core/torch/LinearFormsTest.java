@@ -146,14 +146,18 @@ class LinearFormsTest {
         }
     }
 
-    /** If libtorch takes other sizes one day, or refuses those, this says it. */
+    /**
+     * If libtorch takes other sizes one day, or refuses those, this says it. Without AVX-512 it takes some
+     * more, which a checkpoint must not depend on.
+     */
     @Test
     void int4HoldsWhatItsOperatorTakes() {
         for (long outputs = 8; outputs <= 80; outputs += 8) {
             for (long inputs = 16; inputs <= 160; inputs += 16) {
                 boolean taken = taken(outputs, inputs);
                 MatrixShape shape = new MatrixShape("layer", outputs, inputs);
-                assertThat(Precision.INT4.holds(shape))
+                boolean holds = Precision.INT4.holds(shape);
+                assertThat(holds || (taken && !kernels.onednnBfloat16()))
                         .as("[%d, %d]", outputs, inputs)
                         .isEqualTo(taken);
             }
