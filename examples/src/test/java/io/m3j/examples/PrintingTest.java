@@ -24,9 +24,7 @@ class PrintingTest {
     void anyAnswerFitsTheTable(@ForAll @StringLength(max = 300) String text) {
         AnswerTable table = new AnswerTable();
         Timings timings = new Timings(Duration.ZERO, Duration.ofMillis(7), Duration.ofMillis(6), 3);
-        table.add(
-                "576",
-                new Answer(text, List.of(5L), 576, 600, FinishReason.LENGTH, timings));
+        table.add("576", new Answer(text, List.of(5L), 576, 600, FinishReason.LENGTH, timings));
         String printed = table.text("What?", List.of(), true);
         assertThat(printed.lines()).allMatch(line -> line.length() <= SCREEN);
         assertThat(printed.chars().filter(c -> c != '\n')).noneMatch(Character::isISOControl);
