@@ -78,7 +78,7 @@ class BenchCommandTest {
         }
 
         JsonNode info = Run.of("info", written, "--json").json();
-        assertThat(info.get("parameters").longValue()).isEqualTo(304_448);
+        assertThat(info.get("parameters").longValue()).isEqualTo(1_598_848);
         assertThat(info.get("scales").toString()).isEqualTo("[1,9,36,144,576]");
         Run ids =
                 Run.of(
@@ -127,9 +127,9 @@ class BenchCommandTest {
                 }) {
             assertThat(report.has(absent)).as(absent).isFalse();
         }
-        // A step reads 2 · (64 · (4 · 64 + 3 · 176)) weights of the layers and 64 · 800 of the
+        // A step reads 3 · (128 · (4 · 128 + 3 · 256)) weights of the layers and 128 · 1,024 of the
         // head.
-        assertThat(report.at("/work/decode_weight_bytes").doubleValue()).isEqualTo(303_104);
+        assertThat(report.at("/work/decode_weight_bytes").doubleValue()).isEqualTo(1_245_184);
 
         JsonNode prefill =
                 Run.of("bench", "--random=m3j-tiny", "--only=prefill", "--quick", "--json").json();

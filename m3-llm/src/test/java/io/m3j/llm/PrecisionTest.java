@@ -2,11 +2,13 @@ package io.m3j.llm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.torch.Precision;
+import io.m3j.core.torch.Processor;
 import io.m3j.llm.Decoder.Span;
 import io.m3j.vision.EncodedImage;
 import java.nio.file.Path;
@@ -20,13 +22,16 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** What the other precisions add to the error of float32, and that sequences side by side stay apart. */
 class PrecisionTest {
 
+    private static final boolean NARROW =
+            !Processor.of(Device.cpu()).features().contains("avx512bw");
+
     /** A prompt with a picture, over both golden decoders: with and without grouped heads. */
     private static final long[] PROMPT = {1, 462, 404, 393, 15, 268, -200, 474, 31, 229, 386, 282};
 
     /**
      * Relative error of all logits of the prompt. Random weights of width 96 are harder than trained
      * ones of width 4096: bfloat16 keeps 8 bits, int8 rounds weights and activations to 127 steps,
-     * int4 weights to 15.
+     * int4 weights to 15. Without AVX-512, int8 rounds activations to 63 steps.
      */
     @ParameterizedTest
     @CsvSource({
@@ -43,7 +48,8 @@ class PrecisionTest {
                     LogitError.relative(
                             logits(checkpoint, precision, scale), exact(checkpoint, scale));
             System.out.println(checkpoint + " " + precision + " scale " + scale + ": " + error);
-            assertThat(error).as("at scale %d", scale).isLessThan(bound);
+            boolean narrow = precision == Precision.INT8 && NARROW;
+            assertThat(error).as("at scale %d", scale).isLessThan(narrow ? 1.5 * bound : bound);
         }
     }
 

@@ -27,8 +27,8 @@ public record Linear(Form form, NDArray weight, NDArray bias, NDArray scales, ND
         INT8,
         /** 4 bits, packed by ATen where oneDNN is, else two a byte. */
         INT4,
-        /** As INT8, for processors on which oneDNN refuses bfloat16 and takes it an age to write it. */
-        INT8_WIDENED
+        /** As INT8 with 7 bits for activations, for processors without AVX-512. */
+        INT8_NARROW
     }
 
     /**

@@ -135,8 +135,8 @@ public final class LinearKernels {
             int int32 = Kernels.typeNumber(ElementType.INT32);
             NDArray zeros =
                     kernels.call(owner, "zeros", scales, int32, scales.getShape().getShape());
-            boolean widened = kernels.onednn() && !kernels.onednnBfloat16();
-            Linear.Form form = widened ? Linear.Form.INT8_WIDENED : Linear.Form.INT8;
+            boolean narrow = kernels.onednn() && !kernels.onednnBfloat16();
+            Linear.Form form = narrow ? Linear.Form.INT8_NARROW : Linear.Form.INT8;
             return new Linear(form, packed, bias, scales, zeros);
         }
         NDArray packed = kernels.call(owner, "pack_int4", levels);

@@ -1,6 +1,7 @@
 package io.m3j.core.torch;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -50,6 +51,13 @@ class LinearFormsTest {
                 }
             }
         }
+    }
+
+    /** A mistake in its text would load the slow program instead, and no result would tell. */
+    @Test
+    void onX86TheProgramOfOneDnnIsLoaded() {
+        assumeThat(System.getProperty("os.arch")).isIn("amd64", "x86_64");
+        assertThat(kernels.onednn()).isTrue();
     }
 
     private static double bound(Precision precision) {
