@@ -47,7 +47,9 @@ class AnyResolutionGoldenTest {
                     .isEqualTo(new Resolution(row.get(3).asInt(), row.get(4).asInt()));
             assertThat(layout.columns()).as(name).isEqualTo(row.get(5).asInt());
             assertThat(layout.rows()).as(name).isEqualTo(row.get(6).asInt());
-            assertThat(layout.resized()).as(name).isEqualTo(resolution(row.get(7)));
+            if (!row.get(7).isNull()) { // which the reference did not write of large pictures
+                assertThat(layout.resized()).as(name).isEqualTo(resolution(row.get(7)));
+            }
             for (int i = 0; i < row.get(8).size(); i++) {
                 Scale scale = Scale.of(table.get("scales").get(i).asInt());
                 JsonNode expected = row.get(8).get(i);
