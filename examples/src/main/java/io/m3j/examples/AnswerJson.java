@@ -2,7 +2,6 @@ package io.m3j.examples;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.m3j.core.Scale;
 import io.m3j.core.torch.Devices;
 import io.m3j.llm.Answer;
 import io.m3j.llm.M3Model;
@@ -33,13 +32,17 @@ final class AnswerJson {
         }
     }
 
-    void add(Scale scale, Answer answer) {
-        ObjectNode node =
-                Json.object()
-                        .put("tokens", scale.tokens())
-                        .put("text", answer.text())
-                        .put("visual_tokens", answer.visualTokens())
-                        .put("prompt_tokens", answer.promptTokens());
+    /** Tokens are a number, or a text where each part has a scale of its own. */
+    void add(String scale, Answer answer) {
+        ObjectNode node = Json.object();
+        if (PartScales.is(scale)) {
+            node.put("tokens", scale);
+        } else {
+            node.put("tokens", Integer.parseInt(scale));
+        }
+        node.put("text", answer.text())
+                .put("visual_tokens", answer.visualTokens())
+                .put("prompt_tokens", answer.promptTokens());
         ArrayNode ids = node.putArray("ids");
         answer.ids().forEach(ids::add);
         node.put("finish_reason", answer.finishReason().name().toLowerCase(Locale.ROOT));

@@ -1,6 +1,5 @@
 package io.m3j.examples;
 
-import io.m3j.core.Scale;
 import io.m3j.llm.Answer;
 import java.nio.file.Path;
 import java.text.BreakIterator;
@@ -18,9 +17,9 @@ final class AnswerTable {
 
     private final List<Row> rows = new ArrayList<>();
 
-    private record Row(Scale scale, Answer answer) {}
+    private record Row(String scale, Answer answer) {}
 
-    void add(Scale scale, Answer answer) {
+    void add(String scale, Answer answer) {
         rows.add(new Row(scale, answer));
     }
 
@@ -44,7 +43,7 @@ final class AnswerTable {
             List<String> lines = wrapped(Printable.line(row.answer().text()));
             line(
                     text,
-                    row.scale().toString(),
+                    row.scale(),
                     lines.get(0),
                     milliseconds(row.answer().timings().timeToFirstToken()),
                     row.answer().timings().decodedTokens() == 0

@@ -1,5 +1,6 @@
 package io.m3j.examples;
 
+import io.m3j.core.Ladder;
 import io.m3j.core.Scale;
 import io.m3j.llm.Answer;
 import io.m3j.llm.M3Model;
@@ -9,6 +10,7 @@ import io.m3j.vision.M3Image;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
@@ -75,8 +77,10 @@ final class AskCommand implements Callable<Integer> {
             paramLabel = "LIST",
             converter = ScaleList.Converter.class,
             description =
-                    "Scale, or scales between commas: visual tokens an image (1, 9, 36, 144, 576)."
-                            + " Default: all of the model, as a table. 'auto' is not built yet.")
+                    "Scale, or scales between commas: visual tokens an image, or of each of its tiles"
+                            + " (1, 9, 36, 144, 576). base:36,tiles:144 gives the whole picture and its"
+                            + " tiles scales of their own, tile2:576 one tile. Default: all of the"
+                            + " model, as a table. 'auto' is not built yet.")
     private ScaleList tokens;
 
     @Option(
@@ -92,7 +96,7 @@ final class AskCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        List<Scale> asked = tokens == null ? List.of() : tokens.scales();
+        List<Look> asked = looks();
         sampling.check();
         if (prompt == null) {
             if (model != null && images.isEmpty()) {
@@ -109,55 +113,92 @@ final class AskCommand implements Callable<Integer> {
         try (M3Model loaded =
                 ModelOptions.load(
                         directory, promptOptions.set(modelOptions.loadOptions()), terminal)) {
-            List<Scale> scales = scales(loaded, asked);
+            List<Look> looks = looks(loaded, asked);
             loaded.tokenizer(); // fails, if it must, before the pictures are encoded
             boolean untrained = Untrained.is(directory);
-            boolean table = !json && scales.size() > 1;
+            boolean table = !json && looks.size() > 1;
             if (untrained && !table) {
                 Untrained.note(terminal);
             }
             List<EncodedImage> encoded = ImageOptions.encode(loaded, pictures, terminal);
             if (json) {
-                answerAsJson(loaded, directory, encoded, scales, untrained);
+                answerAsJson(loaded, directory, encoded, looks, untrained);
             } else if (table) {
-                compare(loaded, encoded, scales, untrained);
+                compare(loaded, encoded, looks, untrained);
             } else {
-                stream(loaded, encoded, scales.get(0));
+                stream(loaded, encoded, looks.get(0));
             }
         }
         return 0;
     }
 
-    private List<Scale> scales(M3Model loaded, List<Scale> asked) {
-        asked.forEach(loaded.ladder()::require);
+    /** How the pictures are looked at for one answer: at one scale, or part by part. */
+    private record Look(Optional<Scale> scale, Optional<PartScales> parts) {
+
+        static Look at(Scale scale) {
+            return new Look(Optional.of(scale), Optional.empty());
+        }
+
+        void require(Ladder ladder) {
+            scale.ifPresent(ladder::require);
+            parts.ifPresent(each -> each.require(ladder));
+        }
+
+        GenerationOptions.Builder set(GenerationOptions.Builder options) {
+            scale.ifPresent(options::scale);
+            parts.ifPresent(options::scales);
+            return options;
+        }
+
+        @Override
+        public String toString() {
+            return scale.map(Scale::toString).orElseGet(() -> parts.orElseThrow().toString());
+        }
+    }
+
+    /** Those that were asked for; none if all of the model are meant. */
+    private List<Look> looks() {
+        if (tokens == null) {
+            return List.of();
+        }
+        return tokens.parts().isPresent()
+                ? List.of(new Look(Optional.empty(), tokens.parts()))
+                : tokens.scales().stream().map(Look::at).toList();
+    }
+
+    private List<Look> looks(M3Model loaded, List<Look> asked) {
+        asked.forEach(look -> look.require(loaded.ladder()));
         if (!asked.isEmpty()) {
             return asked;
         }
-        return images.isEmpty() ? List.of(loaded.ladder().finest()) : loaded.ladder().scales();
+        return images.isEmpty()
+                ? List.of(Look.at(loaded.ladder().finest()))
+                : loaded.ladder().scales().stream().map(Look::at).toList();
     }
 
     private Answer answer(
             M3Model loaded,
             List<EncodedImage> encoded,
-            Scale scale,
+            Look look,
             int defaultMaxNewTokens,
             Consumer<String> onText) {
-        GenerationOptions options = sampling.builder(defaultMaxNewTokens).scale(scale).build();
+        GenerationOptions options = look.set(sampling.builder(defaultMaxNewTokens)).build();
         return loaded.generate(encoded, prompt, options, onText);
     }
 
-    private void stream(M3Model loaded, List<EncodedImage> encoded, Scale scale) {
+    private void stream(M3Model loaded, List<EncodedImage> encoded, Look look) {
         StreamedText text = new StreamedText(terminal);
-        answer(loaded, encoded, scale, GenerationOptions.DEFAULT_MAX_NEW_TOKENS, text);
+        answer(loaded, encoded, look, GenerationOptions.DEFAULT_MAX_NEW_TOKENS, text);
         terminal.out().println();
     }
 
     private void compare(
-            M3Model loaded, List<EncodedImage> encoded, List<Scale> scales, boolean untrained) {
+            M3Model loaded, List<EncodedImage> encoded, List<Look> looks, boolean untrained) {
         AnswerTable table = new AnswerTable();
-        for (Scale scale : scales) {
+        for (Look look : looks) {
             table.add(
-                    scale, answer(loaded, encoded, scale, MAX_NEW_TOKENS_OF_A_TABLE, piece -> {}));
+                    look.toString(),
+                    answer(loaded, encoded, look, MAX_NEW_TOKENS_OF_A_TABLE, piece -> {}));
         }
         terminal.out().print(table.text(prompt, images, untrained));
     }
@@ -166,18 +207,18 @@ final class AskCommand implements Callable<Integer> {
             M3Model loaded,
             Path directory,
             List<EncodedImage> encoded,
-            List<Scale> scales,
+            List<Look> looks,
             boolean untrained) {
         AnswerJson result = new AnswerJson(directory, loaded, prompt, images, untrained);
-        for (Scale scale : scales) {
+        for (Look look : looks) {
             Answer answer =
                     answer(
                             loaded,
                             encoded,
-                            scale,
+                            look,
                             GenerationOptions.DEFAULT_MAX_NEW_TOKENS,
                             piece -> {});
-            result.add(scale, answer);
+            result.add(look.toString(), answer);
         }
         terminal.out().println(result.line());
     }

@@ -8,12 +8,13 @@ import io.m3j.core.torch.Devices;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.ElementType;
 import io.m3j.llm.DecoderConfig;
-import io.m3j.llm.M3Config.Family;
 import io.m3j.llm.ModelInfo;
 import io.m3j.llm.ModelShape;
+import io.m3j.vision.Resolution;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.ArgGroup;
@@ -45,6 +46,14 @@ final class InfoCommand implements Callable<Integer> {
     private int batch;
 
     @Option(
+            names = "--size",
+            paramLabel = "WxH",
+            description =
+                    "Say also what a picture of so many pixels costs, such as 640x480: into how many"
+                            + " tiles it is cut and how many tokens it takes at each scale.")
+    private String size;
+
+    @Option(
             names = "--json",
             description = "Print one object; parameters are counted, memory is in bytes.")
     private boolean json;
@@ -72,13 +81,21 @@ final class InfoCommand implements Callable<Integer> {
         if (batch < 1) {
             throw new M3Exception("--batch " + batch + ": expected 1 or more");
         }
+        Optional<Resolution> picture = Optional.ofNullable(size).map(PictureCost::size);
         ModelInfo info =
                 source.shape == null
                         ? ModelInfo.read(source.directory)
                         : ModelInfo.random(
                                 Refusals.naming(
                                         "--random", "shape", () -> ModelShape.of(source.shape)));
-        terminal.out().print(json ? Json.line(object(info)) + "\n" : text(info));
+        Optional<PictureCost> cost = picture.map(pixels -> new PictureCost(info, pixels));
+        if (json) {
+            ObjectNode object = object(info);
+            cost.ifPresent(each -> object.set("picture", each.json()));
+            terminal.out().println(Json.line(object));
+        } else {
+            terminal.out().print(text(info, cost.map(PictureCost::text).orElse("")));
+        }
         return 0;
     }
 
@@ -86,7 +103,7 @@ final class InfoCommand implements Callable<Integer> {
         ObjectNode object = Json.object();
         object.put("model", info.config().directory().toString());
         object.put("family", info.config().family().label());
-        object.put("supported", supported(info));
+        object.put("supported", true);
         object.put("model_type", info.config().modelType());
         object.put("layout", layout(info));
         object.put("untrained", info.untrained());
@@ -141,10 +158,6 @@ final class InfoCommand implements Callable<Integer> {
         }
     }
 
-    private static boolean supported(ModelInfo info) {
-        return info.config().family() == Family.LLAVA;
-    }
-
     private static String layout(ModelInfo info) {
         return info.layout().name().toLowerCase(Locale.ROOT);
     }
@@ -162,17 +175,11 @@ final class InfoCommand implements Callable<Integer> {
         return type == ElementType.UINT8 ? "int4" : type.name().toLowerCase(Locale.ROOT);
     }
 
-    private String text(ModelInfo info) {
+    private String text(ModelInfo info, String picture) {
         StringBuilder text = new StringBuilder();
         ModelInfo.Parameters parameters = info.parameters();
         row(text, "model", info.config().directory());
-        row(
-                text,
-                "family",
-                info.config().family().label()
-                        + (supported(info)
-                                ? ""
-                                : " (images at any resolution are not built yet: it cannot be run)"));
+        row(text, "family", info.config().family().label());
         row(text, "model type", info.config().modelType() + ", layout " + layout(info));
         if (info.untrained()) {
             row(text, "training", "none: random weights made by a seed; answers mean nothing");
@@ -191,6 +198,7 @@ final class InfoCommand implements Callable<Integer> {
                 text,
                 "precision on a CPU",
                 info.choice().precision().label() + ": " + info.choice().reason());
+        text.append(picture);
         text.append('\n').append(new MemoryTable(info, batch).text());
         return text.toString();
     }

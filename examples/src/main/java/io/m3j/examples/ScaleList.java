@@ -5,14 +5,16 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine.ITypeConverter;
 
 /**
- * Scales between commas, such as {@code 1,9,36}, or {@code auto}.
+ * Scales between commas, such as {@code 1,9,36}, or one for each part of a picture, or {@code auto}.
  *
- * @param tokens in the order given, each once; empty for {@code auto}
+ * @param tokens in the order given, each once; empty for {@code auto} and for parts
+ * @param parts a scale for each part, if that was asked for
  */
-record ScaleList(List<Integer> tokens) {
+record ScaleList(List<Integer> tokens, Optional<PartScales> parts) {
 
     private static final String AUTO = "auto";
 
@@ -21,7 +23,10 @@ record ScaleList(List<Integer> tokens) {
         @Override
         public ScaleList convert(String argument) {
             if (argument.strip().equals(AUTO)) {
-                return new ScaleList(List.of());
+                return new ScaleList(List.of(), Optional.empty());
+            }
+            if (PartScales.is(argument)) {
+                return new ScaleList(List.of(), Optional.of(PartScales.of(argument)));
             }
             List<Integer> tokens = new ArrayList<>();
             for (String element : argument.split(",", -1)) {
@@ -34,12 +39,19 @@ record ScaleList(List<Integer> tokens) {
                                     + "'");
                 }
             }
-            return new ScaleList(tokens.stream().distinct().toList());
+            return new ScaleList(tokens.stream().distinct().toList(), Optional.empty());
         }
     }
 
-    /** The scales, after {@code auto} was refused. */
+    /** The scales, after {@code auto} and parts were refused. */
     List<Scale> scales() {
+        if (parts.isPresent()) {
+            throw new M3Exception(
+                    "--tokens "
+                            + parts.get()
+                            + ": expected scales of whole pictures, such as 1,9,36; m3 ask takes one for"
+                            + " each part");
+        }
         if (tokens.isEmpty()) {
             throw new M3Exception(
                     "--tokens auto: a choice of the scale by the model itself is not built yet;"

@@ -40,6 +40,23 @@ class AskCommandTest {
     }
 
     @Test
+    void eachPartMayHaveAScaleOfItsOwn() {
+        Run run = Run.of("ask", "--tokens=base:9,tiles:36", "--max-new-tokens=2", "--json");
+        JsonNode answer = run.json();
+        assertThat(answer.get("tokens").textValue()).isEqualTo("base:9,tiles:36");
+        // The model in the box sees a picture as one tile: its base.
+        assertThat(answer.get("visual_tokens").intValue()).isEqualTo(9);
+        Run none = Run.of("ask", "--tokens=base:9,tiles:36,tile2:9", "--max-new-tokens=2");
+        assertThat(none.status()).isEqualTo(1);
+        assertThat(none.err()).contains("tile 2: expected 0 for the base");
+        assertThat(Run.of("ask", "--tokens=base:9,tiles:7").err()).contains("scale 7");
+        assertThat(Run.of("ask", "--tokens=base:9,tiles:4").err()).contains("has the scales 1, 9");
+        assertThat(Run.of("ask", "--tokens=base:9").err()).contains("base and tiles are both");
+        assertThat(Run.of("ask", "--tokens=base:9,tile0:9,tiles:9").err())
+                .contains("'tile0:9'", "base:36,tiles:144");
+    }
+
+    @Test
     void jsonOfOneScaleIsOneFlatObject() {
         Run run =
                 Run.of("ask", "--tokens=9", "--max-new-tokens=3", "--prompt", "Où ? 🚌", "--json");

@@ -122,14 +122,9 @@ class FailureTest {
                 usage("no tokenizer", "ask", "--model", MODEL, "--image", IMAGE),
                 usage("model nowhere", "info", "nowhere"),
                 usage(
-                        "LLaVA-NeXT",
-                        "encode",
-                        "--model",
-                        Golden.checkpoint("llava-next-hf"),
-                        "--image",
-                        IMAGE,
-                        "--out",
-                        "target/next.safetensors"),
+                        "--tokens base:9,tiles:9: expected scales of whole pictures",
+                        command("--ids", "1,-200", "--image", IMAGE, "--tokens=base:9,tiles:9")),
+                usage("--size 3x: expected width and height", "info", MODEL, "--size", "3x"),
                 usage("99999", "detokenize", "--ids", "1,99999"),
                 usage("nowhere.jsonl: no such file", "tokenize", "--jsonl", "nowhere.jsonl"),
                 usage("no tokenizer", "tokenize", "--model", MODEL, "--text", "a"));

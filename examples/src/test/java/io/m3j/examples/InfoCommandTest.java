@@ -4,11 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.m3j.core.golden.Golden;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** {@code info} prints what {@code ModelInfo} found. */
 class InfoCommandTest {
@@ -75,19 +72,29 @@ class InfoCommandTest {
     }
 
     @Test
-    void anyResolutionIsReportedAsNotBuiltYet(@TempDir Path next) throws IOException {
-        // The fixtures hold its configuration alone; the headers of any weights do.
-        Files.copy(
-                Golden.checkpoint("llava-next-hf").resolve("config.json"),
-                next.resolve("config.json"));
-        Files.copy(
-                Golden.checkpoint("llava-hf").resolve("model.safetensors"),
-                next.resolve("model.safetensors"));
-        Run run = Run.of("info", next);
-        assertThat(run.status()).isZero();
-        assertThat(run.out()).contains("llava-next", "not built yet");
-        JsonNode info = Run.of("info", next, "--json").json();
+    void aPicturesTilesAndTokensAreToldBeforeThereIsOne() {
+        Path next = Golden.checkpoint("llava-next-m3-bf16");
+        JsonNode info = Run.of("info", next, "--size", "640x480", "--json").json();
         assertThat(info.get("family").textValue()).isEqualTo("llava-next");
-        assertThat(info.get("supported").booleanValue()).isFalse();
+        assertThat(info.get("supported").booleanValue()).isTrue();
+        JsonNode picture = info.get("picture");
+        assertThat(picture.get("tiles").intValue()).isEqualTo(5);
+        assertThat(picture.get("columns").intValue()).isEqualTo(2);
+        for (var scale :
+                Golden.json("golden/next.json").at("/images/land_640x480/scales").properties()) {
+            assertThat(picture.get("tokens").get(scale.getKey()).intValue())
+                    .isEqualTo(scale.getValue().get("total").intValue());
+        }
+        // Of a picture that fills the canvas of 2 × 2 tiles: five of 576, and 48 newlines.
+        assertThat(info.at("/memory_by_scale/576/visual_tokens").intValue())
+                .isEqualTo(5 * 576 + 48);
+        Run text = Run.of("info", next, "--size=640×480");
+        assertThat(text.out())
+                .contains("a picture 640×480", "5 tiles: the whole, and 2 × 2", "2340 tokens");
+        Run one = Run.of("info", Home.model(), "--size=20000x3");
+        assertThat(one.out()).contains("one tile", "576 tokens");
+        Run wrong = Run.of("info", next, "--size=640");
+        assertThat(wrong.status()).isEqualTo(1);
+        assertThat(wrong.err()).contains("--size 640: expected width and height").hasLineCount(1);
     }
 }

@@ -2,7 +2,6 @@ package io.m3j.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.m3j.core.Scale;
 import io.m3j.llm.Answer;
 import io.m3j.llm.generate.FinishReason;
 import io.m3j.llm.generate.Timings;
@@ -25,9 +24,7 @@ class PrintingTest {
     void anyAnswerFitsTheTable(@ForAll @StringLength(max = 300) String text) {
         AnswerTable table = new AnswerTable();
         Timings timings = new Timings(Duration.ZERO, Duration.ofMillis(7), Duration.ofMillis(6), 3);
-        table.add(
-                Scale.of(576),
-                new Answer(text, List.of(5L), 576, 600, FinishReason.LENGTH, timings));
+        table.add("576", new Answer(text, List.of(5L), 576, 600, FinishReason.LENGTH, timings));
         String printed = table.text("What?", List.of(), true);
         assertThat(printed.lines()).allMatch(line -> line.length() <= SCREEN);
         assertThat(printed.chars().filter(c -> c != '\n')).noneMatch(Character::isISOControl);

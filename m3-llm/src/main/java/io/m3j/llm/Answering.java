@@ -4,10 +4,10 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.Lifetime;
 import io.m3j.core.M3Exception;
-import io.m3j.core.Scale;
 import io.m3j.core.torch.Kernels;
 import io.m3j.llm.generate.Generation;
 import io.m3j.vision.EncodedImage;
+import io.m3j.vision.ImageScales;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -117,18 +117,19 @@ final class Answering implements AutoCloseable {
      * @param owner owns the result
      * @param images one for each image slot of the ids
      * @param ids the prompt
-     * @param scale of the images
+     * @param scales of each image
      * @return float32 [L, V] on the CPU
      * @throws M3Exception if the prompt is no good one, or there is no memory for it
      */
-    NDArray logits(NDManager owner, List<EncodedImage> images, long[] ids, Scale scale) {
-        int length = fusion.length(images, ids, scale, 0);
+    NDArray logits(
+            NDManager owner, List<EncodedImage> images, long[] ids, List<ImageScales> scales) {
+        int length = fusion.length(images, ids, scales, 0);
         requireMemory(length, length, length);
         Supplier<NDArray> pass =
                 () -> {
                     try (NDManager scope = kernels.newManager();
                             KvCache cache = decoder.newCache(length)) {
-                        NDArray x = fusion.fuse(scope, images, ids, scale); //    [L, D]
+                        NDArray x = fusion.fuse(scope, images, ids, scales); //   [L, D]
                         NDArray all = decoder.forward(scope, x, cache, false); //  [L, V]
                         return kernels.toHost(owner, all);
                     }

@@ -9,6 +9,7 @@ import io.m3j.core.Scale;
 import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
 import io.m3j.vision.EncodedImage;
+import io.m3j.vision.ImageScales;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -44,13 +45,14 @@ final class Fusion {
      *
      * @param images one for each slot, in the order of the slots
      * @param ids the prompt
-     * @param scale of every image
+     * @param scales of each image
      * @param newTokens how long the answer may become
      * @return positions that the fused prompt takes
      * @throws M3Exception if slots and images differ in number, an id is not in the vocabulary, an
-     *     image was encoded by another kind of model, or prompt and answer exceed the context
+     *     image was encoded by another kind of model, its scales are not those of its tiles, or prompt and
+     *     answer exceed the context
      */
-    int length(List<EncodedImage> images, long[] ids, Scale scale, int newTokens) {
+    int length(List<EncodedImage> images, long[] ids, List<ImageScales> scales, int newTokens) {
         required(images, "images");
         required(ids, "ids");
         int slots = 0;
@@ -82,47 +84,49 @@ final class Fusion {
                             + ") for each image, whatever its scale");
         }
         long positions = (long) ids.length - slots;
-        for (EncodedImage image : images) {
+        for (int i = 0; i < images.size(); i++) {
+            EncodedImage image = required(images.get(i), "image");
             if (!image.madeWith(kernels)) {
                 throw new M3Exception(
                         "image: it was encoded by another model, with which it ends; encode it with"
                                 + " the model that is asked");
             }
-            positions += image.tokenCount(scale);
+            positions += image.tokenCount(scales.get(i));
         }
         if (positions == 0) {
             throw new M3Exception("prompt: expected at least one id, found none");
         }
-        requireContext(positions, newTokens, images, scale);
+        requireContext(positions, newTokens, images, scales);
         return Math.toIntExact(positions);
     }
 
     /**
      * @param images one for each slot, in the order of the slots
      * @param ids the prompt
-     * @param scale of every image
+     * @param scales of each image
      * @param newTokens how long the answer may become
      * @return the prompt, checked as by {@link #length}
      */
-    Prompt prompt(List<EncodedImage> images, long[] ids, Scale scale, int newTokens) {
-        int length = length(images, ids, scale, newTokens);
+    Prompt prompt(List<EncodedImage> images, long[] ids, List<ImageScales> scales, int newTokens) {
+        int length = length(images, ids, scales, newTokens);
         long[] slotted = Arrays.stream(ids).map(id -> isSlot(id) ? Prompt.SLOT : id).toArray();
-        int[] tokens = images.stream().mapToInt(image -> image.tokenCount(scale)).toArray();
-        return new Prompt(List.copyOf(images), slotted, scale, tokens, length);
+        int[] tokens = new int[images.size()];
+        Arrays.setAll(tokens, i -> images.get(i).tokenCount(scales.get(i)));
+        return new Prompt(List.copyOf(images), slotted, List.copyOf(scales), tokens, length);
     }
 
     private void requireContext(
-            long positions, int newTokens, List<EncodedImage> images, Scale scale) {
+            long positions, int newTokens, List<EncodedImage> images, List<ImageScales> scales) {
         int context = decoder.config().maximumPositions();
         if (positions + newTokens > context) {
-            boolean coarser = images.stream().anyMatch(i -> !i.ladder().coarsest().equals(scale));
+            boolean coarser = !scales.equals(coarsest(images));
+            List<String> labels = scales.stream().map(ImageScales::toString).distinct().toList();
             throw new M3Exception(
                     "context: the prompt takes "
                             + counted(positions, "position")
                             + " ("
                             + counted(images.size(), "image")
-                            + " at scale "
-                            + scale
+                            + (labels.isEmpty() ? "" : " at scale " + String.join("; ", labels))
                             + ") and the answer up to "
                             + newTokens
                             + ", but the model has "
@@ -133,6 +137,23 @@ final class Fusion {
         }
     }
 
+    private static List<ImageScales> coarsest(List<EncodedImage> images) {
+        return images.stream()
+                .map(image -> ImageScales.same(image.ladder().coarsest(), image.layout()))
+                .toList();
+    }
+
+    /**
+     * @param images of a prompt
+     * @param scale of all their parts
+     * @return the scales of each
+     */
+    static List<ImageScales> same(List<EncodedImage> images, Scale scale) {
+        return required(images, "images").stream()
+                .map(image -> ImageScales.same(scale, required(image, "image").layout()))
+                .toList();
+    }
+
     private static String counted(long number, String noun) {
         return number + " " + noun + (number == 1 ? "" : "s");
     }
@@ -141,10 +162,21 @@ final class Fusion {
      * @param owner owns the result
      * @param images one for each slot, in the order of the slots
      * @param ids a prompt that {@link #length} has checked
-     * @param scale of every image
+     * @param scale of all parts of every image
      * @return [L, D] in the decoder's type of activations
      */
     NDArray fuse(NDManager owner, List<EncodedImage> images, long[] ids, Scale scale) {
+        return fuse(owner, images, ids, same(images, scale));
+    }
+
+    /**
+     * @param owner owns the result
+     * @param images one for each slot, in the order of the slots
+     * @param ids a prompt that {@link #length} has checked
+     * @param scales of each image
+     * @return [L, D] in the decoder's type of activations
+     */
+    NDArray fuse(NDManager owner, List<EncodedImage> images, long[] ids, List<ImageScales> scales) {
         try (NDManager scope = owner.newSubManager()) {
             List<NDArray> parts = new ArrayList<>(); // each [positions, D]
             int image = 0;
@@ -157,7 +189,8 @@ final class Fusion {
                     parts.add(decoder.embed(scope, Arrays.copyOfRange(ids, textStart, i)));
                 }
                 if (i < ids.length) {
-                    parts.add(visual(scope, images.get(image++), scale));
+                    parts.add(visual(scope, images.get(image), scales.get(image)));
+                    image++;
                 }
                 textStart = i + 1;
             }
@@ -165,14 +198,10 @@ final class Fusion {
         }
     }
 
-    /** [tiles, s, D] → [tiles · s, D], in the decoder's type of activations. */
-    private NDArray visual(NDManager scope, EncodedImage image, Scale scale) {
-        return image.during(
-                () -> {
-                    // A copy of our own first: a view would hang on the image's manager.
-                    NDArray tokens = kernels.convert(scope, image.at(scale), type);
-                    return tokens.reshape(-1, tokens.getShape().get(2));
-                });
+    /** The tokens of all tiles in order, [positions, D], in the decoder's type of activations. */
+    private NDArray visual(NDManager scope, EncodedImage image, ImageScales scales) {
+        NDArray tokens = image.tokens(scope, scales);
+        return type == FloatType.FLOAT32 ? tokens : kernels.convert(scope, tokens, type);
     }
 
     /**

@@ -6,6 +6,7 @@ import io.m3j.core.ConfigJson;
 import io.m3j.core.Ladder;
 import io.m3j.core.M3Exception;
 import io.m3j.core.torch.Activation;
+import io.m3j.vision.AnyResolution;
 import io.m3j.vision.ClipVisionConfig;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
@@ -37,6 +38,7 @@ import java.util.regex.Pattern;
  * @param imageToken id of the image token in Hugging Face's layout; −200 in the original one
  * @param pad whether pictures are padded to a square; if not, the size in preprocessor_config.json says
  *     whether they are cropped or stretched
+ * @param anyResolution how pictures are cut into tiles; empty if each is one tile
  * @param imageStartEnd whether image slots stand between {@code <im_start>} and {@code <im_end>}
  * @param scales of {@code matryoshka_vis_token_scale}; empty if the config has none
  * @param endOfSequence ids that end an answer
@@ -56,6 +58,7 @@ public record M3Config(
         boolean projectorBias,
         long imageToken,
         boolean pad,
+        Optional<AnyResolution> anyResolution,
         boolean imageStartEnd,
         List<Integer> scales,
         Set<Long> endOfSequence,
@@ -63,7 +66,7 @@ public record M3Config(
         CheckpointFacts facts) {
 
     private static final String SCALES = "matryoshka_vis_token_scale";
-    private static final String ASPECT = "image_aspect_ratio";
+    private static final String ASPECT = AnyResolutionKeys.ASPECT;
     private static final Pattern MLP_PROJECTOR = Pattern.compile("mlp([1-9])x_gelu");
 
     /** The kinds of model that are recognised. */
@@ -129,8 +132,9 @@ public record M3Config(
         if (!json.text("mm_vision_select_feature").orElse("patch").equals("patch")) {
             throw json.wrong("mm_vision_select_feature", "patch");
         }
+        Optional<AnyResolution> any = AnyResolutionKeys.original(json);
         boolean next =
-                anyResolution(json)
+                any.isPresent()
                         || json.text("mm_patch_merge_type").orElse("flat").startsWith("spatial");
         return new M3Config(
                 directory,
@@ -147,6 +151,7 @@ public record M3Config(
                 true,
                 M3Tokenizer.IMAGE_ID,
                 pad(json, directory, false),
+                any,
                 json.flag("mm_use_im_start_end", false),
                 json.integers(SCALES),
                 end,
@@ -176,9 +181,10 @@ public record M3Config(
         if (json.raw("vision_feature_layer").isArray()) {
             throw json.wrong("vision_feature_layer", "one layer");
         }
+        Optional<AnyResolution> any = AnyResolutionKeys.huggingFace(json, directory);
         return new M3Config(
                 directory,
-                type.equals("llava_next") || anyResolution(json) ? Family.LLAVA_NEXT : Family.LLAVA,
+                any.isPresent() ? Family.LLAVA_NEXT : Family.LLAVA,
                 type,
                 DecoderConfig.of(text, json.flag("tie_word_embeddings", false)),
                 Optional.of(
@@ -196,15 +202,12 @@ public record M3Config(
                 json.integer("image_token_index", json.integer("image_token_id", 32000)),
                 // LLaVA-1.5 was trained on padded squares; the layout's older files do not say so.
                 pad(json, directory, true),
+                any,
                 false,
                 json.integers(SCALES),
                 end,
                 Quantization.of(json),
                 facts(directory, json));
-    }
-
-    private static boolean anyResolution(ConfigJson json) {
-        return json.text(ASPECT).filter(aspect -> aspect.startsWith("anyres")).isPresent();
     }
 
     /**
@@ -216,8 +219,9 @@ public record M3Config(
             return ConfigJson.readIfPresent(directory.resolve("preprocessor_config.json"))
                     .flag("do_pad", silent);
         }
-        if (!Set.of("pad", "square").contains(aspect.get()) && !anyResolution(json)) {
-            throw json.wrong(ASPECT, "pad, square or anyres");
+        if (!Set.of("pad", "square").contains(aspect.get())
+                && !AnyResolutionKeys.aspectIsAny(json)) {
+            throw json.wrong(ASPECT, "pad, square, anyres or anyres_max_N");
         }
         return aspect.get().equals("pad");
     }

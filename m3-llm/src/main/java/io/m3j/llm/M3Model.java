@@ -16,8 +16,10 @@ import io.m3j.llm.generate.Generation;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.llm.tokenizer.StreamingDecoder;
 import io.m3j.vision.EncodedImage;
+import io.m3j.vision.ImageScales;
 import io.m3j.vision.M3Image;
 import io.m3j.vision.NestedVisionEncoder;
+import io.m3j.vision.TileLayout;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -81,7 +83,7 @@ public final class M3Model implements AutoCloseable {
     }
 
     /**
-     * Loads a LLaVA-1.5 checkpoint or an M3 fine-tune of one, in the authors' layout or in Hugging
+     * Loads a LLaVA-1.5 or LLaVA-NeXT checkpoint or an M3 fine-tune of one, in the authors' layout or in Hugging
      * Face's, from safetensors or PyTorch files, or what {@link QuantisedCheckpoint} made of one; on a
      * GPU if the engine can use one and else on the CPU, in a precision that fits checkpoint and device.
      *
@@ -387,8 +389,50 @@ public final class M3Model implements AutoCloseable {
      * @throws M3Exception as {@link #start}
      */
     public NDArray logits(List<EncodedImage> images, long[] ids, Scale scale) {
-        ladder().require(scale);
-        return answering.logits(manager, images, ids, scale);
+        return logits(images, ids, Fusion.same(images, ladder().require(scale)));
+    }
+
+    /**
+     * The same with scales for each part of the images.
+     *
+     * @param images one for each image slot of the ids
+     * @param ids the prompt, with −200 (or the checkpoint's image token) for each image
+     * @param scales of each image
+     * @return float32 [L, V] on the CPU, L counting every visual token; to be closed by the caller
+     * @throws M3Exception as {@link #start}, or if an image's scales are not those of its tiles
+     */
+    public NDArray logits(List<EncodedImage> images, long[] ids, List<ImageScales> scales) {
+        if (required(scales, "scales").size() != required(images, "images").size()) {
+            throw new M3Exception(
+                    "scales: expected those of "
+                            + images.size()
+                            + " images, found those of "
+                            + scales.size());
+        }
+        return answering.logits(manager, images, ids, scales);
+    }
+
+    /**
+     * How a picture would be cut into tiles, told by its size: nothing is encoded.
+     *
+     * @param width of the picture, pixels
+     * @param height of the picture, pixels
+     * @return its tiles; {@link ImageScales} takes it to give each a scale
+     */
+    public TileLayout layout(int width, int height) {
+        return encoder.layout(width, height);
+    }
+
+    /**
+     * What a picture would cost, told by its size: nothing is encoded.
+     *
+     * @param width of the picture, pixels
+     * @param height of the picture, pixels
+     * @param scale of all its parts, one of {@link #ladder()}
+     * @return positions of the prompt that it would take
+     */
+    public int tokenCount(int width, int height, Scale scale) {
+        return layout(width, height).tokenCount(ladder().require(scale));
     }
 
     /**

@@ -42,7 +42,8 @@ public record MemoryPlan(
             Precision precision,
             boolean mapping) {
         WeightMemory weights = new WeightMemory(tensors, config, vision, precision, mapping);
-        WorkingMemory work = new WorkingMemory(config.decoder(), vision, precision);
+        int tiles = config.anyResolution().map(a -> a.tilesAtMost(vision.imageSize())).orElse(1);
+        WorkingMemory work = new WorkingMemory(config.decoder(), vision, precision, tiles);
         return new MemoryPlan(
                 precision, weights.copied(), weights.mapped(), weights.loading(), work);
     }

@@ -1,5 +1,6 @@
 package io.m3j.llm;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.Ladder;
 import io.m3j.core.M3Exception;
@@ -13,6 +14,7 @@ import io.m3j.vision.ClipVisionConfig;
 import io.m3j.vision.ClipVisionTower;
 import io.m3j.vision.NestedVisionEncoder;
 import io.m3j.vision.Projector;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -56,7 +58,6 @@ final class ModelAssembly {
      * @throws M3Exception if a file is missing, broken or at odds with the configuration
      */
     void assemble(Supplier<Checkpoint> source) {
-        requireSupported(config);
         try (ModelTensors tensors = ModelTensors.open(source, locator)) {
             if (!tensors.hasTower()) {
                 throw locator.missing();
@@ -84,20 +85,6 @@ final class ModelAssembly {
                     weights(tensors.main(), eyes, true),
                     weights(tensors.tower(), eyes, true));
             HugePages.gather(plan.copied());
-        }
-    }
-
-    /**
-     * @param config of a model
-     * @throws M3Exception if it is of a family that cannot be run
-     */
-    static void requireSupported(M3Config config) {
-        if (config.family() == M3Config.Family.LLAVA_NEXT) {
-            throw new M3Exception(
-                    "model "
-                            + config.directory()
-                            + ": this is a LLaVA-NeXT checkpoint; images at any resolution are not"
-                            + " built yet. Expected LLaVA-1.5 or its M3 fine-tune");
         }
     }
 
@@ -134,10 +121,24 @@ final class ModelAssembly {
                         hiddenState,
                         projector,
                         ladder,
-                        options.pooling());
+                        options.pooling(),
+                        newline(projectorWeights));
         decoder = new Decoder(decoderWeights, manager, config.decoder());
         // Layers of the tower behind the state that is read are not loaded: the bar ends here.
         options.progress().loaded(total, total);
+    }
+
+    /** The token behind each line of tiles, [1, D]; a checkpoint that wants none may hold it all the same. */
+    private Optional<NDArray> newline(Weights weights) {
+        boolean wanted =
+                config.anyResolution().filter(any -> any.merge().hasNewlines()).isPresent();
+        if (!wanted) {
+            return Optional.empty();
+        }
+        long width = config.decoder().hiddenSize();
+        NDArray stored = weights.get("image_newline", width);
+        NDArray row = kernels.toFloat32(manager, stored).reshape(1, width);
+        return Optional.of(row);
     }
 
     /**

@@ -2,7 +2,6 @@ package io.m3j.llm;
 
 import ai.djl.Device;
 import io.m3j.core.ConfigJson;
-import io.m3j.core.Ladder;
 import io.m3j.core.Scale;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.Processor;
@@ -10,7 +9,9 @@ import io.m3j.core.weights.Checkpoint;
 import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.Layout;
 import io.m3j.llm.tokenizer.TokenizerSettings;
+import io.m3j.vision.AnyResolution;
 import io.m3j.vision.ClipVisionConfig;
+import io.m3j.vision.TileLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -103,10 +104,11 @@ public record ModelInfo(
             Optional<ClipVisionConfig> config) {}
 
     /**
-     * What one tile costs at one scale.
+     * What a picture costs at one scale.
      *
-     * @param scale the scale
-     * @param visualTokens positions of the prompt that one tile takes
+     * @param scale of all its parts
+     * @param visualTokens positions of the prompt that it takes; at any resolution those of the picture
+     *     that fills the largest canvas ({@link ModelInfo#layout} knows those of another)
      * @param cacheBytes bytes that their keys and values take, by the precision computed in
      */
     public record ScaleCost(Scale scale, int visualTokens, Map<Precision, Long> cacheBytes) {
@@ -159,7 +161,7 @@ public record ModelInfo(
                 new Parameters(tower, projector, decoder),
                 tensors.weights(""),
                 new Tower(inside, beside, config.visionTower(), vision),
-                vision.map(v -> costs(config, config.ladder(v.gridSide()))).orElse(List.of()),
+                vision.map(v -> costs(config, v)).orElse(List.of()),
                 vision.map(v -> plans(config, v, tensors)).orElse(Map.of()),
                 PrecisionChoice.of(
                         Optional.empty(),
@@ -186,16 +188,42 @@ public record ModelInfo(
         return plans;
     }
 
-    private static List<ScaleCost> costs(M3Config config, Ladder ladder) {
+    private static List<ScaleCost> costs(M3Config config, ClipVisionConfig vision) {
         List<ScaleCost> costs = new ArrayList<>();
-        for (Scale scale : ladder.scales()) {
-            long elements = config.decoder().cacheElementsPerPosition() * scale.tokens();
+        for (Scale scale : config.ladder(vision.gridSide()).scales()) {
+            int tokens = mostTokens(config, vision.imageSize(), scale);
+            long elements = config.decoder().cacheElementsPerPosition() * tokens;
             Map<Precision, Long> bytes = new EnumMap<>(Precision.class);
             Arrays.stream(Precision.values())
                     .forEach(p -> bytes.put(p, elements * p.activations().bytes()));
-            costs.add(new ScaleCost(scale, scale.tokens(), bytes));
+            costs.add(new ScaleCost(scale, tokens, bytes));
         }
         return costs;
+    }
+
+    private static int mostTokens(M3Config config, int tileSize, Scale scale) {
+        return config.anyResolution().map(AnyResolution::pinpoints).orElse(List.of()).stream()
+                .map(canvas -> layout(config, canvas.width(), canvas.height(), tileSize))
+                .mapToInt(layout -> layout.tokenCount(scale))
+                .max()
+                .orElse(scale.tokens());
+    }
+
+    /**
+     * How a picture would be cut into tiles; {@link TileLayout#tokenCount(Scale)} says what it would cost.
+     *
+     * @param width of the picture, pixels
+     * @param height of the picture, pixels
+     * @return its tiles; empty if the tower's sizes are not known
+     */
+    public Optional<TileLayout> layout(int width, int height) {
+        return tower.config().map(vision -> layout(config, width, height, vision.imageSize()));
+    }
+
+    private static TileLayout layout(M3Config config, int width, int height, int tileSize) {
+        return config.anyResolution()
+                .map(any -> any.layout(width, height, tileSize))
+                .orElseGet(() -> TileLayout.whole(width, height, tileSize));
     }
 
     /**

@@ -133,6 +133,7 @@ public enum ModelShape {
                 true,
                 M3Tokenizer.IMAGE_ID,
                 true,
+                Optional.empty(),
                 false,
                 List.of(),
                 Set.of(2L),

@@ -4,15 +4,17 @@ import static io.m3j.core.Arguments.required;
 
 import io.m3j.core.Ladder;
 import io.m3j.core.M3Exception;
-import io.m3j.core.Scale;
 import io.m3j.llm.generate.GenerationOptions;
+import io.m3j.llm.scale.ScalePolicy;
 import io.m3j.llm.tokenizer.StreamingDecoder;
 import io.m3j.vision.EncodedImage;
+import io.m3j.vision.ImageScales;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/** From a question to ids: template, tokenizer, checks. Touches no native memory of the model. */
+/** From a question to ids: template, tokenizer, checks. Touches no native memory of the model, unless a policy looks at
+ * tokens. */
 final class Preparation {
 
     private final M3Config config;
@@ -92,6 +94,16 @@ final class Preparation {
                 : (wrapped + "\n").repeat(images) + question;
     }
 
+    private List<ImageScales> scales(List<EncodedImage> images, GenerationOptions options) {
+        if (options.scales().isPresent()) {
+            ScalePolicy policy = options.scales().get();
+            return required(images, "images").stream()
+                    .map(image -> required(policy.choose(image), "scales of a ScalePolicy"))
+                    .toList();
+        }
+        return Fusion.same(images, ladder.require(options.scale().orElse(ladder.finest())));
+    }
+
     /**
      * @param images one for each slot
      * @param ids a whole prompt
@@ -107,8 +119,8 @@ final class Preparation {
             List<String> stopStrings,
             Optional<StreamingDecoder> text) {
         required(stopStrings, "stopStrings");
-        Scale scale = ladder.require(required(options, "options").scale().orElse(ladder.finest()));
-        Prompt prompt = fusion.prompt(images, ids, scale, options.maxNewTokens());
+        List<ImageScales> scales = scales(images, required(options, "options"));
+        Prompt prompt = fusion.prompt(images, ids, scales, options.maxNewTokens());
         return new PreparedRequest(
                 decoder,
                 prompt,

@@ -21,7 +21,7 @@ final class Preprocessing {
      * @param locator of its tower, beside which the file may lie
      * @param vision sizes of the tower
      * @param mode the caller's word on framing, which goes before that of config.json and of
-     *     preprocessor_config.json
+     *     preprocessor_config.json, and before any resolution
      * @return the processor
      * @throws M3Exception if the pictures' size is not the tower's
      */
@@ -53,7 +53,12 @@ final class Preprocessing {
         Framing framing = config.pad() ? Framing.PAD : settings.framing();
         if (mode.isPresent()) {
             framing = mode.get() == LoadOptions.ImageMode.PAD ? Framing.PAD : Framing.SQUARE;
+            return new ImageProcessor(settings.withFraming(framing));
         }
-        return new ImageProcessor(settings.withFraming(framing));
+        try {
+            return new ImageProcessor(settings.withFraming(framing), config.anyResolution());
+        } catch (M3Exception e) {
+            throw new M3Exception("model " + config.directory() + ": " + e.getMessage(), e);
+        }
     }
 }

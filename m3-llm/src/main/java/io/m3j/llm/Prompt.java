@@ -1,7 +1,7 @@
 package io.m3j.llm;
 
-import io.m3j.core.Scale;
 import io.m3j.vision.EncodedImage;
+import io.m3j.vision.ImageScales;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.LongStream;
@@ -10,7 +10,7 @@ import java.util.stream.LongStream;
  * A prompt that {@link Fusion} has checked: text ids and image slots. Holds no native memory.
  *
  * <p>What the decoder computes at a position depends on the positions up to it alone. So two prompts
- * that begin alike, with the same ids and the same pictures at the same scale, have the same keys and
+ * that begin alike, with the same ids and the same pictures at the same scales, have the same keys and
  * values there.
  */
 final class Prompt {
@@ -20,21 +20,26 @@ final class Prompt {
 
     private final List<EncodedImage> images;
     private final long[] ids;
-    private final Scale scale;
+    private final List<ImageScales> scales;
     private final int[] imageTokens;
     private final int length;
 
     /**
      * @param images one for each slot
      * @param ids with {@link #SLOT} for each image
-     * @param scale of every image
+     * @param scales of each image
      * @param imageTokens positions that each image takes
      * @param length positions of all
      */
-    Prompt(List<EncodedImage> images, long[] ids, Scale scale, int[] imageTokens, int length) {
+    Prompt(
+            List<EncodedImage> images,
+            long[] ids,
+            List<ImageScales> scales,
+            int[] imageTokens,
+            int length) {
         this.images = images;
         this.ids = ids;
-        this.scale = scale;
+        this.scales = scales;
         this.imageTokens = imageTokens;
         this.length = length;
     }
@@ -54,10 +59,10 @@ final class Prompt {
     }
 
     /**
-     * @return of every image
+     * @return of each image
      */
-    Scale scale() {
-        return scale;
+    List<ImageScales> scales() {
+        return scales;
     }
 
     /**
@@ -109,7 +114,8 @@ final class Prompt {
         List<EncodedImage> shown = bare ? List.of() : images;
         int[] tokens = bare ? new int[0] : imageTokens;
         int positions = end - shown.size() + Arrays.stream(tokens).sum();
-        return new Prompt(shown, Arrays.copyOf(ids, end), scale, tokens, positions);
+        List<ImageScales> at = bare ? List.of() : scales;
+        return new Prompt(shown, Arrays.copyOf(ids, end), at, tokens, positions);
     }
 
     /**
@@ -128,7 +134,8 @@ final class Prompt {
                 continue;
             }
             // The picture itself, not one like it: it cannot change while it is open.
-            if (images.get(image) != other.images.get(image) || !scale.equals(other.scale)) {
+            if (images.get(image) != other.images.get(image)
+                    || !scales.get(image).equals(other.scales.get(image))) {
                 return positions;
             }
             positions += imageTokens[image++];

@@ -66,7 +66,6 @@ public final class QuantisedCheckpoint {
                     "precision " + precision.label() + ": expected int8 or int4 to quantise to");
         }
         M3Config config = M3Config.read(source);
-        ModelAssembly.requireSupported(config);
         config.quantization()
                 .ifPresent(
                         before -> {

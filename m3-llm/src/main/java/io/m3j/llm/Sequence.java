@@ -76,7 +76,7 @@ final class Sequence implements AutoCloseable {
         }
         if (embeddings == null) {
             promptScope = kernels.newManager();
-            embeddings = fusion.fuse(promptScope, prompt.images(), prompt.ids(), prompt.scale());
+            embeddings = fusion.fuse(promptScope, prompt.images(), prompt.ids(), prompt.scales());
         }
     }
 

@@ -11,8 +11,10 @@ import io.m3j.vision.ClipVisionConfig;
  * @param decoder sizes of the decoder
  * @param vision sizes of the tower
  * @param precision of the model
+ * @param tiles of the picture that has most: they pass through the tower as one batch
  */
-public record WorkingMemory(DecoderConfig decoder, ClipVisionConfig vision, Precision precision) {
+public record WorkingMemory(
+        DecoderConfig decoder, ClipVisionConfig vision, Precision precision, int tiles) {
 
     private static final int FLOAT32 = Float.BYTES;
 
@@ -32,7 +34,7 @@ public record WorkingMemory(DecoderConfig decoder, ClipVisionConfig vision, Prec
     }
 
     /**
-     * @return bytes of encoding one tile
+     * @return bytes of encoding one picture
      */
     public long encode() {
         long tokens = 1L + (long) vision.gridSide() * vision.gridSide();
@@ -44,7 +46,7 @@ public record WorkingMemory(DecoderConfig decoder, ClipVisionConfig vision, Prec
         // x, normed, fc1; then its activation, which int8 quantises
         long mlp = bytes() * (2 * rows + 2 * inner) + quantising(inner);
         long pixels = 2L * 3 * FLOAT32 * vision.imageSize() * vision.imageSize();
-        return Math.max(attention, mlp) + pixels;
+        return tiles * (Math.max(attention, mlp) + pixels);
     }
 
     /**

@@ -7,9 +7,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.M3Exception;
 import io.m3j.llm.LoadOptions.ImageMode;
+import io.m3j.vision.AnyResolution;
 import io.m3j.vision.ImageProcessor;
 import io.m3j.vision.ImageProcessorConfig;
 import io.m3j.vision.ImageProcessorConfig.Framing;
+import io.m3j.vision.PatchMerge;
+import io.m3j.vision.Resolution;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -99,7 +102,8 @@ class FramingTest {
             assertThatThrownBy(() -> M3Config.read(directory))
                     .isInstanceOf(M3Exception.class)
                     .hasMessageContaining(directory.resolve("config.json").toString())
-                    .hasMessageContaining("image_aspect_ratio: expected pad, square or anyres")
+                    .hasMessageContaining(
+                            "image_aspect_ratio: expected pad, square, anyres or anyres_max_N")
                     .hasMessageContaining("\"" + aspect + "\"");
         }
     }
@@ -108,8 +112,20 @@ class FramingTest {
     @ValueSource(strings = {"llava-m3", "llava-hf"})
     void anyResolutionIsRecognisedInBothLayouts(String checkpoint) throws IOException {
         Path directory = TestCheckpoint.link(checkpoint, temporary, "model");
-        TestCheckpoint.edit(directory, c -> c.put("image_aspect_ratio", "anyres_max_9"));
-        assertThat(M3Config.read(directory).family()).isEqualTo(M3Config.Family.LLAVA_NEXT);
+        TestCheckpoint.edit(
+                directory,
+                c -> {
+                    c.put("image_aspect_ratio", "anyres_max_9");
+                    c.put("image_grid_pinpoints", "[(336, 672), (672, 336)]");
+                });
+        M3Config config = M3Config.read(directory);
+        assertThat(config.family()).isEqualTo(M3Config.Family.LLAVA_NEXT);
+        AnyResolution any = config.anyResolution().orElseThrow();
+        assertThat(any.mostTiles()).hasValue(9);
+        boolean widthFirst = checkpoint.equals("llava-m3");
+        assertThat(any.pinpoints().get(0))
+                .isEqualTo(widthFirst ? new Resolution(336, 672) : new Resolution(672, 336));
+        assertThat(any.merge()).isEqualTo(widthFirst ? PatchMerge.FLAT : PatchMerge.SPATIAL_UNPAD);
     }
 
     @ParameterizedTest

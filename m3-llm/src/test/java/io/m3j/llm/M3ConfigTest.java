@@ -8,6 +8,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
 import io.m3j.core.golden.Golden;
+import io.m3j.vision.AnyResolution;
+import io.m3j.vision.PatchMerge;
+import io.m3j.vision.Resolution;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -170,7 +173,40 @@ class M3ConfigTest {
             M3Config config = M3Config.read(Golden.checkpoint(name));
             assertThat(config.family()).as(name).isEqualTo(M3Config.Family.LLAVA_NEXT);
             assertThat(config.family().label()).isEqualTo("llava-next");
+            AnyResolution any = config.anyResolution().orElseThrow();
+            assertThat(any.merge()).isEqualTo(PatchMerge.SPATIAL_UNPAD);
+            assertThat(any.pinpoints()).hasSize(5);
+            boolean heightFirst = name.equals("llava-next-hf");
+            assertThat(any.pinpoints().get(0))
+                    .isEqualTo(heightFirst ? new Resolution(672, 336) : new Resolution(336, 672));
         }
+    }
+
+    @Test
+    void canvasesAreReadFromWhereverTheyStand() throws IOException {
+        Consumer<ObjectNode> none = c -> c.remove("image_grid_pinpoints");
+        Path processor = edited("llava-next-hf", none);
+        Files.writeString(
+                processor.resolve("preprocessor_config.json"),
+                "{\"image_grid_pinpoints\": [[336, 1008]]}");
+        assertThat(M3Config.read(processor).anyResolution().orElseThrow().pinpoints())
+                .containsExactly(new Resolution(1008, 336));
+        Path nowhere = edited("llava-next-hf", none);
+        Files.delete(nowhere.resolve("preprocessor_config.json"));
+        assertThat(M3Config.read(nowhere).anyResolution().orElseThrow().pinpoints()).hasSize(5);
+        refused(edited("llava-next-m3-bf16", none), "image_grid_pinpoints", "any resolution");
+        refused(
+                edited("llava-next-m3-bf16", c -> c.put("image_grid_pinpoints", "(1x1),(6x6)")),
+                "image_grid_pinpoints: expected a list of pairs",
+                "(1x1)");
+        refused(
+                edited("llava-next-m3-bf16", c -> c.put("mm_patch_merge_type", "spatial_pool")),
+                "config.json: mm_patch_merge_type spatial_pool",
+                "spatial_unpad");
+        refused(
+                edited("llava-next-m3-bf16", c -> c.put("image_aspect_ratio", "anyres_max_0")),
+                "image_aspect_ratio",
+                "anyres_max_N");
     }
 
     private Path original(Consumer<ObjectNode> change) throws IOException {

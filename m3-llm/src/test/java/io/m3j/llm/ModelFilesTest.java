@@ -34,8 +34,14 @@ class ModelFilesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"llava-next-hf", "llava-next-m3-bf16"})
-    void nextIsRefusedInSoManyWords(String checkpoint) {
-        refused(Golden.checkpoint(checkpoint), LoadOptions.defaults(), "LLaVA-NeXT", checkpoint);
+    void nextIsNotTrainedAndThatIsSaid(String checkpoint) {
+        assertThatThrownBy(() -> ModelFiles.open(Golden.checkpoint(checkpoint)))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining(checkpoint)
+                .hasMessageContaining("training at any resolution is not built yet");
+        assertThatThrownBy(() -> ModelFiles.withoutWeights(Golden.checkpoint(checkpoint)))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("LLaVA-NeXT");
     }
 
     @ParameterizedTest

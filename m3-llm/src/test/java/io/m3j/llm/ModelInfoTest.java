@@ -7,10 +7,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
+import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.Layout;
+import io.m3j.vision.ClipVisionConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -98,17 +100,23 @@ class ModelInfoTest {
     }
 
     @Test
-    void aLlavaNextCheckpointIsRecognised() throws IOException {
-        // The fixtures hold its configuration alone; the headers of any weights do.
-        Files.copy(
-                Golden.checkpoint("llava-next-hf").resolve("config.json"),
-                directory.resolve("config.json"));
-        Files.copy(
-                Golden.checkpoint("llava-hf").resolve("model.safetensors"),
-                directory.resolve("model.safetensors"));
-        ModelInfo info = ModelInfo.read(directory);
+    void aPictureOfLlavaNextCostsWhatItsTilesCost() {
+        String file = "llava-next-hf/model.safetensors";
+        ModelInfo info = ModelInfo.read(Golden.checkpoint("llava-next-hf"));
         assertThat(info.config().family()).isEqualTo(M3Config.Family.LLAVA_NEXT);
-        assertThat(info.parameters().total()).isPositive();
+        assertThat(info.parameters().total()).isEqualTo(elements(file, name -> true));
+        // The canvas of 2 × 2 tiles: the base, the tiles, and a newline behind each line.
+        assertThat(info.scales())
+                .extracting(ModelInfo.ScaleCost::visualTokens)
+                .containsExactly(7, 51, 192, 744, 2928);
+        assertThat(info.layout(640, 480).orElseThrow().tokenCount(Scale.of(576))).isEqualTo(2340);
+        MemoryPlan plan = info.plans().get(Precision.FLOAT32);
+        ClipVisionConfig vision = info.tower().config().orElseThrow();
+        WorkingMemory one =
+                new WorkingMemory(info.config().decoder(), vision, Precision.FLOAT32, 1);
+        assertThat(plan.encode()).isEqualTo(5 * one.encode());
+        ModelInfo single = ModelInfo.read(Golden.checkpoint("llava-m3"));
+        assertThat(single.layout(640, 480).orElseThrow().tokenCount(Scale.of(36))).isEqualTo(36);
     }
 
     @Test

@@ -59,6 +59,7 @@ final class OddCheckpoint {
                         true,
                         like.imageToken(),
                         true,
+                        Optional.empty(),
                         false,
                         List.of(),
                         like.endOfSequence(),

@@ -72,7 +72,8 @@ class PrefixCacheTest {
                 shown.add(images.get(secondImage));
                 ids = LongStream.concat(ids, LongStream.of(-200, 7));
             }
-            return parts.fusion.prompt(shown, ids.toArray(), Scale.of(scale), NEW_TOKENS);
+            return parts.fusion.prompt(
+                    shown, ids.toArray(), Fusion.same(shown, Scale.of(scale)), NEW_TOKENS);
         }
 
         private static LongStream text(int kind, int length) {
@@ -156,7 +157,12 @@ class PrefixCacheTest {
         try (PrefixCache kept = new PrefixCache(parts.decoder(), 16 * MEBIBYTE)) {
             EncodedImage twin = parts.encode(GoldenRequests.picture("land_640x480"));
             long[] ids = LongStream.concat(Parts.text(0, 40), LongStream.of(-200, 5, 6)).toArray();
-            Prompt ofTwin = parts.fusion.prompt(List.of(twin), ids, Scale.of(9), NEW_TOKENS);
+            Prompt ofTwin =
+                    parts.fusion.prompt(
+                            List.of(twin),
+                            ids,
+                            Fusion.same(List.of(twin), Scale.of(9)),
+                            NEW_TOKENS);
             logits(ofTwin, kept);
             assertThat(reused(new Parts(0, 0, 9, 0, -1), kept)).isEqualTo(40);
             assertThat(kept.size()).isEqualTo(2);

@@ -1,6 +1,7 @@
 package io.m3j.vision;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import io.m3j.core.Ladder;
 import io.m3j.core.Lifetime;
 import io.m3j.core.NestedTokens;
@@ -23,17 +24,18 @@ import java.util.function.Supplier;
 public final class EncodedImage implements AutoCloseable {
 
     private final NestedTokens tokens;
-    private final int width;
-    private final int height;
+    private final TileLayout layout;
+    private final TileStitcher stitcher;
     private final Duration encodeTime;
     private final Lifetime lifetime = new Lifetime("the encoded image");
     private final Set<Consumer<EncodedImage>> whenClosed = new LinkedHashSet<>();
     private boolean closed;
 
-    EncodedImage(NestedTokens tokens, int width, int height, Duration encodeTime) {
+    EncodedImage(
+            NestedTokens tokens, TileLayout layout, TileStitcher stitcher, Duration encodeTime) {
         this.tokens = tokens;
-        this.width = width;
-        this.height = height;
+        this.layout = layout;
+        this.stitcher = stitcher;
         this.encodeTime = encodeTime;
     }
 
@@ -52,6 +54,28 @@ public final class EncodedImage implements AutoCloseable {
     }
 
     /**
+     * The picture's part of a prompt: the tokens of all tiles in the order that the model was trained
+     * with, black bars left out and newlines put in where it wants that.
+     *
+     * @param owner owns the result
+     * @param scales of base and tiles, as many as {@link #layout} has
+     * @return float32 [{@link #tokenCount(ImageScales)}, D], a copy
+     * @throws io.m3j.core.M3Exception if the scales are not those of so many tiles, or not of the ladder
+     * @throws IllegalStateException if this was closed
+     */
+    public NDArray tokens(NDManager owner, ImageScales scales) {
+        scales.require(layout).require(ladder());
+        return lifetime.during(() -> stitcher.stitch(owner, tokens, layout, scales));
+    }
+
+    /**
+     * @return how the picture was cut into tiles
+     */
+    public TileLayout layout() {
+        return layout;
+    }
+
+    /**
      * @return the scales there are
      */
     public Ladder ladder() {
@@ -59,7 +83,7 @@ public final class EncodedImage implements AutoCloseable {
     }
 
     /**
-     * @return how many tiles the picture was cut into
+     * @return how many tiles the picture was cut into, the whole of it as one among them
      */
     public int tiles() {
         return lifetime.during(tokens::tiles);
@@ -78,21 +102,30 @@ public final class EncodedImage implements AutoCloseable {
      * @return how many positions of the prompt the picture takes at that scale
      */
     public int tokenCount(Scale scale) {
-        return tiles() * ladder().require(scale).tokens();
+        return tokenCount(ImageScales.same(ladder().require(scale), layout));
+    }
+
+    /**
+     * @param scales of base and tiles, as many as {@link #layout} has
+     * @return how many positions of the prompt the picture takes at those scales
+     */
+    public int tokenCount(ImageScales scales) {
+        tiles();
+        return layout.tokenCount(scales.require(ladder()));
     }
 
     /**
      * @return the picture's width in pixels
      */
     public int width() {
-        return width;
+        return layout.width();
     }
 
     /**
      * @return the picture's height in pixels
      */
     public int height() {
-        return height;
+        return layout.height();
     }
 
     /**

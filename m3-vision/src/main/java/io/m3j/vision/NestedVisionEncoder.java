@@ -10,6 +10,7 @@ import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
 import java.nio.FloatBuffer;
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * From a picture to nested visual tokens (arXiv 2405.17430, section 3): pixels, tower, projector, and
@@ -28,6 +29,7 @@ public final class NestedVisionEncoder {
     private final Projector projector;
     private final Ladder ladder;
     private final Pooling pooling;
+    private final TileStitcher stitcher;
 
     /**
      * @param kernels that tower and projector were loaded with
@@ -37,6 +39,7 @@ public final class NestedVisionEncoder {
      * @param projector tower to decoder
      * @param ladder the scales
      * @param pooling how coarser scales come about
+     * @param newline the token behind each line of tiles, float32 [1, D]; empty if there is none
      */
     public NestedVisionEncoder(
             Kernels kernels,
@@ -45,7 +48,8 @@ public final class NestedVisionEncoder {
             int hiddenState,
             Projector projector,
             Ladder ladder,
-            Pooling pooling) {
+            Pooling pooling,
+            Optional<NDArray> newline) {
         this.kernels = kernels;
         this.processor = processor;
         this.tower = tower;
@@ -53,6 +57,7 @@ public final class NestedVisionEncoder {
         this.projector = projector;
         this.ladder = ladder;
         this.pooling = pooling;
+        this.stitcher = new TileStitcher(kernels, newline);
     }
 
     /**
@@ -70,31 +75,42 @@ public final class NestedVisionEncoder {
     }
 
     /**
+     * @param width of a picture, pixels
+     * @param height of a picture, pixels
+     * @return how it would be cut into tiles, and what it would cost; nothing is computed
+     */
+    public TileLayout layout(int width, int height) {
+        return processor.layout(width, height);
+    }
+
+    /**
      * @param image a picture of any size
      * @return its nested tokens, to be closed by the caller
      */
     public EncodedImage encode(M3Image image) {
         long start = System.nanoTime();
         try (NDManager scope = kernels.newManager()) {
-            NDArray pixels = pixels(scope, image); //              [1, 3, 336, 336]
-            NDArray features = features(scope, pixels); //         [1, 576, 1024]
-            NDArray tokens = project(scope, features); //          [1, 576, D]
+            NDArray pixels = pixels(scope, image); //              [T, 3, 336, 336]
+            NDArray features = features(scope, pixels); //         [T, 576, 1024]
+            NDArray tokens = project(scope, features); //          [T, 576, D]
             kernels.await(tokens);
-            NestedTokens nested = nest(tokens); //                 [1, s, D] for every s
+            NestedTokens nested = nest(tokens); //                 [T, s, D] for every s
             Duration taken = Duration.ofNanos(System.nanoTime() - start);
-            return new EncodedImage(nested, image.width(), image.height(), taken);
+            TileLayout layout = layout(image.width(), image.height());
+            return new EncodedImage(nested, layout, stitcher, taken);
         }
     }
 
     /**
      * @param owner owns the result
      * @param image a picture of any size
-     * @return normalised pixels, float32 [1, 3, size, size]
+     * @return normalised pixels of all its tiles, float32 [T, 3, size, size]
      */
     public NDArray pixels(NDManager owner, M3Image image) {
         long size = tower.config().imageSize();
-        FloatBuffer pixels = FloatBuffer.wrap(processor.pixels(image));
-        return kernels.array(owner, pixels, new Shape(1, 3, size, size), FloatType.FLOAT32);
+        FloatBuffer pixels = FloatBuffer.wrap(processor.tiles(image));
+        long tiles = pixels.remaining() / (3 * size * size);
+        return kernels.array(owner, pixels, new Shape(tiles, 3, size, size), FloatType.FLOAT32);
     }
 
     /**

@@ -350,6 +350,16 @@ public final class Kernels implements AutoCloseable {
 
     /**
      * @param owner owns the result
+     * @param table [R, D]
+     * @param rows each from 0 to R − 1, which the caller has checked
+     * @return those rows in that order, a copy [rows, D]
+     */
+    public NDArray gather(NDManager owner, NDArray table, long... rows) {
+        return program.call(owner, "embed", table, rows);
+    }
+
+    /**
+     * @param owner owns the result
      * @param parts arrays of one type that agree in all other dimensions
      * @param dimension the dimension to join
      * @return the parts behind one another
@@ -399,6 +409,22 @@ public final class Kernels implements AutoCloseable {
      */
     public NDArray poolSequential(NDManager owner, NDArray tokens, Ladder ladder, Scale scale) {
         return program.call(owner, "pool_sequential", tokens, ladder.require(scale).tokens());
+    }
+
+    /**
+     * A map of tokens in another size, bilinear as PyTorch's {@code interpolate}.
+     *
+     * @param owner owns the result
+     * @param map [height · width, D], row by row
+     * @param height of the map
+     * @param width of the map
+     * @param newHeight of the result
+     * @param newWidth of the result
+     * @return [newHeight · newWidth, D], row by row
+     */
+    public NDArray resample(
+            NDManager owner, NDArray map, int height, int width, int newHeight, int newWidth) {
+        return program.call(owner, "resample", map, height, width, newHeight, newWidth);
     }
 
     /**

@@ -37,12 +37,11 @@ public final class GoldenPacker {
     private static final Map<String, Pattern> WANTED =
             Map.of(
                     "ckpt",
-                    Pattern.compile(
-                            "ckpt/(?!llava-next).*|ckpt/llava-next-(hf|m3-bf16)/[^/]*\\.json"),
+                    Pattern.compile("ckpt/.*"),
                     "golden",
                     Pattern.compile(
-                            "golden/(m3|hf|tensors|text|train)\\.json"
-                                    + "|golden/(clip|m3_A|m3_B|m3_variants|hf_variants|train)\\.safetensors"
+                            "golden/(m3|hf|tensors|text|train|next|next_hf_4\\.44\\.0|anyres_table)\\.json"
+                                    + "|golden/(clip|m3_A|m3_B|m3_variants|hf_variants|next|train)\\.safetensors"
                                     + "|golden/preproc/(preproc\\.json"
                                     + "|(samples|pil_resize)\\.safetensors)"),
                     "images",
@@ -78,7 +77,12 @@ public final class GoldenPacker {
                     Rule.plain("ckpt/llava-m3/.*\\.safetensors", Float.BYTES),
                     Rule.plain("ckpt/clip-full-bin/.*\\.bin", Float.BYTES),
                     Rule.plain("ckpt/llava-hf-gqa-bin/.*\\.bin", Short.BYTES),
-                    Rule.plain("ckpt/llava-hf-fp16/.*\\.safetensors", Short.BYTES),
+                    Rule.plain("ckpt/llava-next-hf/.*\\.safetensors", Float.BYTES),
+                    Rule.derived(
+                            "ckpt/llava-hf-fp16/.*\\.safetensors",
+                            Short.BYTES,
+                            "ckpt/llava-next-hf/.*\\.safetensors",
+                            Conversion.F32_TO_F16),
                     Rule.derived(
                             "ckpt/llava-hf/.*\\.safetensors",
                             Float.BYTES,
@@ -101,6 +105,11 @@ public final class GoldenPacker {
                             Conversion.F16_TO_BF16),
                     Rule.derived(
                             "ckpt/llava-hf-bf16/.*\\.safetensors",
+                            Short.BYTES,
+                            "ckpt/llava-hf-fp16/.*\\.safetensors",
+                            Conversion.F16_TO_BF16),
+                    Rule.derived(
+                            "ckpt/llava-next-m3-bf16/.*\\.safetensors",
                             Short.BYTES,
                             "ckpt/llava-hf-fp16/.*\\.safetensors",
                             Conversion.F16_TO_BF16));

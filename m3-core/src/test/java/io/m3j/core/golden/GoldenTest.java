@@ -47,7 +47,9 @@ class GoldenTest {
                 "llava-hf-bf16/model.safetensors",
                 "llava-hf-fp16/model.safetensors",
                 "llava-m3/model.safetensors",
-                "llava-m3-gqa-sharded/model-00003-of-00003.safetensors"
+                "llava-m3-gqa-sharded/model-00003-of-00003.safetensors",
+                "llava-next-hf/model.safetensors",
+                "llava-next-m3-bf16/model.safetensors"
             })
     void restoredTensorsHaveTheChecksumsThatTheReferenceComputed(String path) throws IOException {
         byte[] content = Files.readAllBytes(Golden.file("ckpt/" + path));
@@ -86,11 +88,13 @@ class GoldenTest {
     @Test
     void largeLogitsKeepEverySixteenthRowAndTheLastFour() {
         GoldenTensors tensors = Golden.tensors("golden/m3_A.safetensors");
-        assertThat(tensors.names()).doesNotContain("c0.logits.576", "c0.logits.144");
+        assertThat(tensors.names()).doesNotContain("c0.logits.576", "c0.logits.144", "c0.vision");
         assertThat(tensors.shape("c0.logits_every16.576")).containsExactly(37, 512);
         assertThat(tensors.shape("c0.logits_last4.576")).containsExactly(4, 512);
         assertThat(tensors.shape("c0.logits_every16.144")).containsExactly(10, 512);
-        assertThat(tensors.shape("c0.logits.36")).containsExactly(51, 512);
+        assertThat(tensors.shape("c0.logits_every16.36")).containsExactly(4, 512);
+        assertThat(tensors.shape("c0.logits.9")).containsExactly(24, 512);
+        assertThat(tensors.shape("c0.vision_every8")).containsExactly(72, 64);
         // The greedy id that the reference recorded follows from the last row.
         float[] last4 = tensors.f32("c0.logits_last4.576");
         float[] last = Arrays.copyOfRange(last4, 3 * 512, 4 * 512);

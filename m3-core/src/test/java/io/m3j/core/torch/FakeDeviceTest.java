@@ -46,7 +46,7 @@ class FakeDeviceTest {
                     ("amax amin avg_pool2d bitwise_and bitwise_right_shift clamp_ clamp_min clone constant_pad_nd contiguous"
                                     + " expand flatten gelu linalg_vector_norm permute reshape round_"
                                     + " rsqrt select silu silu_ slice softmax to transpose triu"
-                                    + " unsqueeze view")
+                                    + " unsqueeze upsample_bilinear2d view")
                             .split(" "));
 
     /** Of numbers and lists, or questions about an array. */
@@ -204,6 +204,7 @@ class FakeDeviceTest {
         a.put(calls, "pool_average", x, 2, 2);
         a.put(calls, "pool_spatial", x, 2, 2, 0);
         a.put(calls, "pool_sequential", x, 1);
+        a.put(calls, "resample", row, 1, Math.toIntExact(row.getShape().get(0)), 2, 3);
         a.put(calls, "embed", a.of(10, 8), new long[] {1, 2, 3});
         a.put(calls, "rms_norm", row, a.of(8), eps);
         a.put(calls, "rotate", a.of(rows, 2, 4), turn, turn);

@@ -2,13 +2,15 @@ package io.m3j.llm.generate;
 
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.llm.scale.ScalePolicy;
 import java.util.List;
 import java.util.Optional;
 
 /**
  * How an answer is generated. Without any setting: greedily, at the finest scale, up to 256 tokens.
  *
- * @param scale of every image; empty means the finest of the model
+ * @param scale of every image; empty means the finest of the model, unless {@code scales} chooses
+ * @param scales chooses for base and tiles of each image; empty means {@code scale} for all
  * @param maxNewTokens after how many tokens to stop, at least 1
  * @param temperature 0 picks the likeliest token; above, logits are divided by it and drawn from
  * @param topK draws among the k likeliest alone; 0 means all
@@ -22,6 +24,7 @@ import java.util.Optional;
  */
 public record GenerationOptions(
         Optional<Scale> scale,
+        Optional<ScalePolicy> scales,
         int maxNewTokens,
         double temperature,
         int topK,
@@ -37,6 +40,11 @@ public record GenerationOptions(
 
     /** Checks every number. */
     public GenerationOptions {
+        require(
+                scale.isEmpty() || scales.isEmpty(),
+                "scale",
+                scale.map(Scale::toString).orElse(""),
+                "either one scale for all parts or a policy, found both");
         require(maxNewTokens >= 1, "maxNewTokens", maxNewTokens, "at least 1");
         require(
                 temperature >= 0 && temperature < Double.POSITIVE_INFINITY,
@@ -71,6 +79,7 @@ public record GenerationOptions(
     public static final class Builder {
 
         private Optional<Scale> scale = Optional.empty();
+        private Optional<ScalePolicy> scales = Optional.empty();
         private int maxNewTokens = DEFAULT_MAX_NEW_TOKENS;
         private double temperature;
         private int topK;
@@ -89,6 +98,15 @@ public record GenerationOptions(
          */
         public Builder scale(Scale value) {
             scale = Optional.of(value);
+            return this;
+        }
+
+        /**
+         * @param value chooses the scales of each image's parts, in place of {@link #scale}
+         * @return this
+         */
+        public Builder scales(ScalePolicy value) {
+            scales = Optional.of(value);
             return this;
         }
 
@@ -180,6 +198,7 @@ public record GenerationOptions(
         public GenerationOptions build() {
             return new GenerationOptions(
                     scale,
+                    scales,
                     maxNewTokens,
                     temperature,
                     topK,
