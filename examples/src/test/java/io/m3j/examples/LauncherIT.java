@@ -51,7 +51,9 @@ class LauncherIT {
     void theFirstCommandWorksFromAnyDirectory() throws Exception {
         Run run = run(Map.of(), LAUNCHER.toString(), "ask", "--max-new-tokens", "2");
         assertThat(run.status()).as(run.err()).isZero();
-        assertThat(run.out()).contains("576", "What does the sign say?").doesNotContain("untrained");
+        assertThat(run.out())
+                .contains("576", "What does the sign say?")
+                .doesNotContain("untrained");
         assertThat(run.err()).isEmpty();
     }
 
