@@ -8,8 +8,8 @@ import java.nio.file.Path;
 /** What comes with the command: a model, a picture, and a question about it. */
 final class Home {
 
-    /** Of {@link #picture}; its answer is small in the picture. */
-    static final String QUESTION = "What does the sign say?";
+    /** Of {@link #picture}. */
+    static final String QUESTION = "What is the big object?";
 
     private Home() {}
 
