@@ -46,7 +46,12 @@ class AnyResolutionGoldenModelTest {
     }
 
     /** The weights that the cases were computed with, under the names of the original layout. */
-    private static Path original(Path directory) throws IOException {
+    private static Path original(Path parent) throws IOException {
+        Path directory = Files.createDirectory(parent.resolve("llava-next-m3"));
+        Path tower = Files.createDirectory(parent.resolve("clip-vision")); // its sizes alone
+        Files.copy(
+                Golden.checkpoint("clip-vision").resolve("config.json"),
+                tower.resolve("config.json"));
         SafetensorsWriter writer = new SafetensorsWriter();
         try (Checkpoint source = Checkpoint.open(Golden.checkpoint("llava-next-hf"))) {
             NameMap.detect(source.names())
