@@ -27,7 +27,7 @@ final class TrainingProgress implements TrainingListener, AutoCloseable {
                 String.format(
                         Locale.ROOT,
                         "loss %s  %.0f tokens/s  %.0f min left",
-                        losses(step.lossByScale()),
+                        losses(step),
                         step.tokensPerSecond(),
                         Math.ceil(step.secondsLeft() / SECONDS_PER_MINUTE)));
     }
@@ -41,6 +41,16 @@ final class TrainingProgress implements TrainingListener, AutoCloseable {
                         step,
                         loss,
                         losses(lossByScale)));
+    }
+
+    /** Of each scale, and of the words under patches where they are learnt. */
+    static String losses(Step step) {
+        String all = losses(step.lossByScale());
+        if (step.grounding().isPresent()) {
+            double words = step.grounding().getAsDouble();
+            all += String.format(Locale.ROOT, " grounding:%.3f", words);
+        }
+        return all.strip();
     }
 
     private static String losses(Map<Scale, Double> lossByScale) {

@@ -274,6 +274,7 @@ public final class M3Trainer implements AutoCloseable {
                             total,
                             tally.loss(),
                             tally.lossByScale(),
+                            tally.grounding(),
                             norm.getAsDouble(),
                             tally.positions() / seconds,
                             left));

@@ -2,6 +2,7 @@ package io.m3j.train.run;
 
 import io.m3j.core.Scale;
 import java.util.Map;
+import java.util.OptionalDouble;
 
 /** Is told how a run goes, on the thread that trains. */
 public interface TrainingListener {
@@ -16,6 +17,7 @@ public interface TrainingListener {
      * @param total steps of the run
      * @param loss that gradients were taken of
      * @param lossByScale the mean cross-entropy of each scale that took part
+     * @param grounding the cross-entropy of what the visual tokens say of themselves, if it took part
      * @param gradientNorm before clipping
      * @param tokensPerSecond positions of the decoder that were learnt from
      * @param secondsLeft an estimate of what the other steps take
@@ -25,6 +27,7 @@ public interface TrainingListener {
             long total,
             double loss,
             Map<Scale, Double> lossByScale,
+            OptionalDouble grounding,
             double gradientNorm,
             double tokensPerSecond,
             double secondsLeft) {}
