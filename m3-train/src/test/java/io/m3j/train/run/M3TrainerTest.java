@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -322,7 +323,7 @@ class M3TrainerTest {
 
     @Test
     void whateverElseFailsWhileLoadingKeepsWhatWasLearnt() {
-        ExampleSource failing = new FailingSource(MiniSource.of(11), 4);
+        ExampleSource failing = new FailingSource(MiniSource.of(11), new AtomicInteger(8));
         Told told = new Told(0);
         Recipe recipe = with("{'checkpoints':{'every_steps':100}}");
         assertThatThrownBy(() -> run(recipe, "run", false, failing, told))
@@ -335,8 +336,9 @@ class M3TrainerTest {
                                 .place(told.steps.size()));
     }
 
-    /** Fails at one example, by what is no fault of the data. */
-    private record FailingSource(ExampleSource source, int at) implements ExampleSource {
+    /** Fails when so many examples were taken, by what is no fault of the data. */
+    private record FailingSource(ExampleSource source, AtomicInteger left)
+            implements ExampleSource {
 
         @Override
         public int size() {
@@ -345,7 +347,7 @@ class M3TrainerTest {
 
         @Override
         public Example get(int index) {
-            if (index == at) {
+            if (left.getAndDecrement() <= 0) {
                 throw new UncheckedIOException(new IOException("stale file handle"));
             }
             return source.get(index);
