@@ -348,8 +348,7 @@ public final class M3Model implements AutoCloseable {
      * @throws M3Exception as the other
      */
     public Generation start(List<EncodedImage> images, long[] ids, GenerationOptions options) {
-        return answering.start(
-                preparation.ids(images, ids, options, List.of(), Optional.empty()), true);
+        return answering.start(preparation.ids(images, ids, options), true);
     }
 
     /**

@@ -9,6 +9,7 @@ import io.m3j.llm.scale.ScalePolicy;
 import io.m3j.llm.tokenizer.StreamingDecoder;
 import io.m3j.vision.EncodedImage;
 import io.m3j.vision.ImageScales;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -64,7 +65,7 @@ final class Preparation {
         long[] ids =
                 ((Request.Ids) request.prompt())
                         .ids().stream().mapToLong(Long::longValue).toArray();
-        return ids(request.images(), ids, request.options(), List.of(), Optional.empty());
+        return ids(request.images(), ids, request.options());
     }
 
     /**
@@ -78,7 +79,9 @@ final class Preparation {
         PromptTemplate chosen = options.template().map(PromptTemplate::named).orElseGet(template);
         String prompt = chosen.prompt(Conversation.ask(withMarkers(images.size(), question)));
         long[] ids = tokenizer.get().encodeWithImages(prompt);
-        return ids(images, ids, options, chosen.stopStrings(), Optional.of(textDecoder()));
+        List<ImageScales> scales = scales(images, Optional.of(question), options);
+        return prepared(
+                images, ids, scales, options, chosen.stopStrings(), Optional.of(textDecoder()));
     }
 
     private StreamingDecoder textDecoder() {
@@ -94,14 +97,29 @@ final class Preparation {
                 : (wrapped + "\n").repeat(images) + question;
     }
 
-    private List<ImageScales> scales(List<EncodedImage> images, GenerationOptions options) {
-        if (options.scales().isPresent()) {
-            ScalePolicy policy = options.scales().get();
-            return required(images, "images").stream()
-                    .map(image -> required(policy.choose(image), "scales of a ScalePolicy"))
-                    .toList();
+    private List<ImageScales> scales(
+            List<EncodedImage> images, Optional<String> question, GenerationOptions options) {
+        required(images, "images").forEach(image -> required(image, "image"));
+        if (options.scales().isEmpty()) {
+            return Fusion.same(images, ladder.require(options.scale().orElse(ladder.finest())));
         }
-        return Fusion.same(images, ladder.require(options.scale().orElse(ladder.finest())));
+        ScalePolicy policy = options.scales().get();
+        List<ImageScales> scales = new ArrayList<>();
+        for (int i = 0; i < images.size(); i++) {
+            ImageScales chosen = policy.choose(new ScalePolicy.Shown(images, i, question));
+            scales.add(required(chosen, "scales of a ScalePolicy"));
+        }
+        return scales;
+    }
+
+    /**
+     * @param images one for each slot
+     * @param ids a whole prompt
+     * @param options scale, sampling and limits
+     * @return the request, whose answer has no text
+     */
+    PreparedRequest ids(List<EncodedImage> images, long[] ids, GenerationOptions options) {
+        return ids(images, ids, options, List.of(), Optional.empty());
     }
 
     /**
@@ -119,7 +137,17 @@ final class Preparation {
             List<String> stopStrings,
             Optional<StreamingDecoder> text) {
         required(stopStrings, "stopStrings");
-        List<ImageScales> scales = scales(images, required(options, "options"));
+        List<ImageScales> scales = scales(images, Optional.empty(), required(options, "options"));
+        return prepared(images, ids, scales, options, stopStrings, text);
+    }
+
+    private PreparedRequest prepared(
+            List<EncodedImage> images,
+            long[] ids,
+            List<ImageScales> scales,
+            GenerationOptions options,
+            List<String> stopStrings,
+            Optional<StreamingDecoder> text) {
         Prompt prompt = fusion.prompt(images, ids, scales, options.maxNewTokens());
         return new PreparedRequest(
                 decoder,

@@ -22,7 +22,6 @@ import io.m3j.vision.M3Image;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -119,7 +118,7 @@ class AnyResolutionGoldenModelTest {
             assertThat(logits.getShape().get(0)).isEqualTo(expected.get("seq_len").asLong());
             String tensor = name + ".logits_last." + tokens;
             assertThat(GOLDEN.names()).contains(tensor);
-            GoldenModelTest.close(GOLDEN, tensor, last(logits), LOGITS);
+            GoldenModelTest.close(GOLDEN, tensor, Rows.last(logits), LOGITS);
         }
         if (expected.has("generated")) {
             GenerationOptions options =
@@ -132,11 +131,6 @@ class AnyResolutionGoldenModelTest {
                     .as("%s at scale %s", name, tokens)
                     .isEqualTo(GoldenModelTest.list(expected.get("generated")));
         }
-    }
-
-    private static float[] last(NDArray logits) {
-        float[] all = logits.toFloatArray();
-        return Arrays.copyOfRange(all, all.length - (int) logits.getShape().get(1), all.length);
     }
 
     @Test
@@ -174,7 +168,7 @@ class AnyResolutionGoldenModelTest {
                     try (NDArray logits = model.logits(image, IDS, finest)) {
                         assertThat(logits.getShape().get(0)).isEqualTo(lengths.get(0).asLong());
                         GoldenModelTest.close(
-                                GOLDEN, name + ".logits_last.576", last(logits), LOGITS);
+                                GOLDEN, name + ".logits_last.576", Rows.last(logits), LOGITS);
                     }
                 }
             }
@@ -194,7 +188,7 @@ class AnyResolutionGoldenModelTest {
                     assertThat(logits.getShape().get(0))
                             .isEqualTo(batch.get("lengths").get(i).asLong());
                     GoldenModelTest.close(
-                            GOLDEN, "batch2." + i + ".logits_last", last(logits), LOGITS);
+                            GOLDEN, "batch2." + i + ".logits_last", Rows.last(logits), LOGITS);
                 }
             }
         }

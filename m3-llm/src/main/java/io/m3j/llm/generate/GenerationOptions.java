@@ -10,7 +10,7 @@ import java.util.Optional;
  * How an answer is generated. Without any setting: greedily, at the finest scale, up to 256 tokens.
  *
  * @param scale of every image; empty means the finest of the model, unless {@code scales} chooses
- * @param scales chooses for base and tiles of each image; empty means {@code scale} for all
+ * @param scales chooses for each image, for its base and its tiles; empty means {@code scale} for all
  * @param maxNewTokens after how many tokens to stop, at least 1
  * @param temperature 0 picks the likeliest token; above, logits are divided by it and drawn from
  * @param topK draws among the k likeliest alone; 0 means all
@@ -102,7 +102,8 @@ public record GenerationOptions(
         }
 
         /**
-         * @param value chooses the scales of each image's parts, in place of {@link #scale}
+         * @param value chooses the scales of each image and of its parts, in place of {@link #scale}, such
+         *     as {@link ScalePolicy#each(Scale...)}
          * @return this
          */
         public Builder scales(ScalePolicy value) {
