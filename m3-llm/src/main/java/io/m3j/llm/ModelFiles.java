@@ -44,7 +44,6 @@ public final class ModelFiles implements AutoCloseable {
      */
     public static ModelFiles open(Path directory) {
         M3Config config = M3Config.read(directory);
-        requireOneTile(config);
         VisionTowerLocator locator = new VisionTowerLocator(config, Optional.empty());
         ModelTensors tensors = ModelTensors.open(() -> Checkpoint.open(directory), locator);
         if (!tensors.hasTower()) {
@@ -61,20 +60,8 @@ public final class ModelFiles implements AutoCloseable {
      */
     public static ModelFiles withoutWeights(Path directory) {
         M3Config config = M3Config.read(directory);
-        requireOneTile(config);
         return new ModelFiles(
                 config, new VisionTowerLocator(config, Optional.empty()), Optional.empty());
-    }
-
-    /** Training reads each picture as one tile; of more it would learn something else than it is told. */
-    private static void requireOneTile(M3Config config) {
-        if (config.family() == M3Config.Family.LLAVA_NEXT) {
-            throw new M3Exception(
-                    "model "
-                            + config.directory()
-                            + ": this is a LLaVA-NeXT checkpoint; it can be asked, but training at any"
-                            + " resolution is not built yet. Expected LLaVA-1.5 or its M3 fine-tune");
-        }
     }
 
     /**

@@ -33,18 +33,6 @@ class ModelFilesTest {
     private int copies;
 
     @ParameterizedTest
-    @ValueSource(strings = {"llava-next-hf", "llava-next-m3-bf16"})
-    void nextIsNotTrainedAndThatIsSaid(String checkpoint) {
-        assertThatThrownBy(() -> ModelFiles.open(Golden.checkpoint(checkpoint)))
-                .isInstanceOf(M3Exception.class)
-                .hasMessageContaining(checkpoint)
-                .hasMessageContaining("training at any resolution is not built yet");
-        assertThatThrownBy(() -> ModelFiles.withoutWeights(Golden.checkpoint(checkpoint)))
-                .isInstanceOf(M3Exception.class)
-                .hasMessageContaining("LLaVA-NeXT");
-    }
-
-    @ParameterizedTest
     @ValueSource(
             strings = {
                 "lm_head.weight",

@@ -42,7 +42,7 @@ public final class FivePassStep {
     /**
      * Adds the gradients of the mean loss over scales to those of the parameters.
      *
-     * @param batch the examples, with pictures
+     * @param batch the examples
      * @param scales that take part
      * @return the loss
      */
@@ -75,10 +75,7 @@ public final class FivePassStep {
                 Collections.nCopies(count, Integer.MAX_VALUE).stream().mapToInt(i -> i).toArray();
         Collation places =
                 Collation.of(
-                        batch.examples(),
-                        Collections.nCopies(count, scale),
-                        options.longest(),
-                        all);
+                        step.cut(batch), Collections.nCopies(count, scale), options.longest(), all);
         NDArray x = network.embeddings(scope, tokens, places, options.pooling(), count);
         Chain layers = network.decoder(scope, places.length());
         open.add(layers);

@@ -9,6 +9,7 @@ import io.m3j.core.torch.TrainingKernels.LossWeights;
 import io.m3j.core.torch.TrainingKernels.ScaleLoss;
 import io.m3j.train.data.Example;
 import io.m3j.train.data.Grounding;
+import io.m3j.vision.TileLayout;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -41,27 +42,33 @@ final class GroundingLoss {
     /**
      * @param said what the batch said so far
      * @param tokens [T, N, D], a leaf if its gradient is wanted
-     * @param examples of the batch
+     * @param batch the examples
      * @param weight of this loss
      * @param back whether gradients are wanted
      * @return what the batch said, this included; as it was if no example is grounded
      * @throws NonFiniteLossException if the loss is no number
+     * @throws M3Exception if a picture with words for its patches is cut into tiles, or a patch or word is
+     *     none of the model's
      */
-    StepResult add(
-            StepResult said, NDArray tokens, List<Example> examples, double weight, boolean back) {
+    StepResult add(StepResult said, NDArray tokens, CutBatch batch, double weight, boolean back) {
+        batch.requirePlainGroundings();
+        List<Example> examples = batch.examples();
         LongStream.Builder rows = LongStream.builder();
         LongStream.Builder targets = LongStream.builder();
-        long picture = 0;
-        for (Example example : examples) {
+        long tile = 0;
+        for (int i = 0; i < examples.size(); i++) {
+            Example example = examples.get(i);
             for (Grounding grounding : example.groundings()) {
-                long start = picture * patches;
-                picture++;
+                long start = tile * patches;
+                tile++;
                 require(example, "patches", grounding.patches(), patches);
                 require(example, "ids", grounding.ids(), vocabulary);
                 IntStream.of(grounding.patches()).forEach(patch -> rows.add(start + patch));
                 IntStream.of(grounding.ids()).forEach(targets::add);
             }
-            picture += example.groundings().isEmpty() ? example.images().size() : 0;
+            if (example.groundings().isEmpty()) {
+                tile += batch.layouts().get(i).stream().mapToInt(TileLayout::tiles).sum();
+            }
         }
         long[] places = rows.build().toArray();
         if (places.length == 0) {

@@ -276,7 +276,7 @@ public final class Lora {
                         (name, array) -> {
                             if (array.hasGradient() && !isAdapter(name)) {
                                 tensors.put(model.theirs(name), array);
-                                whole.add(PeftFiles.moduleOf(model.theirs(name)));
+                                PeftFiles.moduleOf(model.theirs(name)).ifPresent(whole::add);
                             }
                         });
         PeftFiles.write(

@@ -10,6 +10,7 @@ import io.m3j.core.torch.TrainingKernels.LossWeights;
 import io.m3j.core.torch.TrainingKernels.ScaleLoss;
 import io.m3j.train.data.Example;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -59,7 +60,7 @@ final class MultiScaleLoss {
      * Adds the gradients of the loss to those of the parameters and of the visual tokens.
      *
      * @param tokens [T, N, D], a leaf if its gradient is wanted; empty [0, N, D] without pictures
-     * @param examples of the batch
+     * @param batch the examples
      * @param share that this batch's loss has in the whole
      * @param way whether gradients are wanted, and where they go
      * @param seed of the random scales
@@ -67,22 +68,21 @@ final class MultiScaleLoss {
      * @throws M3Exception if no label is left after cutting, or a loss is no number; gradients are then
      *     incomplete and are to be thrown away
      */
-    StepResult run(NDArray tokens, List<Example> examples, double share, Way way, long seed) {
+    StepResult run(NDArray tokens, CutBatch batch, double share, Way way, long seed) {
         Tally tally = new Tally();
         if (options.mode() == LossOptions.Mode.ONE_RANDOM_SCALE) {
-            List<Scale> scales = drawn(examples.size(), seed);
+            List<Scale> scales = drawn(batch.examples().size(), seed);
             Scale finest = Collections.max(scales);
             double total = options.weights().values().stream().mapToDouble(w -> w).sum();
             LossWeights weights = new LossWeights(1, share * total, 0, 0);
-            pass(tokens, examples, scales, finest, weights, List.of(), way, tally).close();
+            pass(tokens, batch, scales, finest, weights, List.of(), way, tally).close();
         } else {
-            everyScale(tokens, examples, share, way, tally);
+            everyScale(tokens, batch, share, way, tally);
         }
-        return tally.result(examples);
+        return tally.result(batch.examples());
     }
 
-    private void everyScale(
-            NDArray tokens, List<Example> examples, double share, Way way, Tally tally) {
+    private void everyScale(NDArray tokens, CutBatch batch, double share, Way way, Tally tally) {
         List<Scale> scales = new ArrayList<>(options.scales());
         Collections.reverse(scales);
         List<NDArray> teachers = new ArrayList<>(); // of the finest scale, of the last one
@@ -94,8 +94,8 @@ final class MultiScaleLoss {
                                 share * options.weights().get(scale),
                                 share * options.distillation(),
                                 share * options.consistency());
-                List<Scale> all = Collections.nCopies(examples.size(), scale);
-                NDArray logits = pass(tokens, examples, all, scale, weights, teachers, way, tally);
+                List<Scale> all = Collections.nCopies(batch.examples().size(), scale);
+                NDArray logits = pass(tokens, batch, all, scale, weights, teachers, way, tally);
                 if (!compares()) {
                     logits.close();
                     continue;
@@ -141,14 +141,15 @@ final class MultiScaleLoss {
     /** One reading of the decoder; returns the logits of the labelled places, which the caller closes. */
     private NDArray pass(
             NDArray tokens,
-            List<Example> examples,
+            CutBatch batch,
             List<Scale> scales,
             Scale label,
             LossWeights weights,
             List<NDArray> teachers,
             Way way,
             Tally tally) {
-        Collation places = Collation.of(examples, scales, step.longest(), labelsUntil(examples));
+        List<Example> examples = batch.examples();
+        Collation places = Collation.of(batch, scales, step.longest(), labelsUntil(batch));
         if (places.rows().length == 0) {
             throw new M3Exception(
                     "examples "
@@ -203,15 +204,13 @@ final class MultiScaleLoss {
     }
 
     /** Teachers and taught must speak of the same ids: what the finest scale cuts off counts nowhere. */
-    private int[] labelsUntil(List<Example> examples) {
+    private int[] labelsUntil(CutBatch batch) {
         Scale finest = Collections.max(options.scales());
-        return examples.stream()
-                .mapToInt(
-                        example ->
-                                compares()
-                                        ? Collation.idsWithin(example, finest, step.longest())
-                                        : Integer.MAX_VALUE)
-                .toArray();
+        int[] until = new int[batch.examples().size()];
+        Arrays.setAll(
+                until,
+                i -> compares() ? batch.idsWithin(i, finest, step.longest()) : Integer.MAX_VALUE);
+        return until;
     }
 
     /** Adds up what the scales say. */

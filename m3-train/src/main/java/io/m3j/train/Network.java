@@ -104,7 +104,7 @@ final class Network {
 
     /**
      * @param owner owns the result
-     * @param tokens [T, N, D], of all pictures of the batch
+     * @param tokens [T, N, D], of all tiles of all pictures of the batch
      * @param places where its embeddings stand
      * @param pooling the kind
      * @param batch rows of it, B
@@ -115,6 +115,18 @@ final class Network {
         List<NDArray> visual = new ArrayList<>();
         for (Scale scale : places.scales()) {
             visual.add(kernels.pool(owner, tokens, model.ladder(), scale, pooling)); // [T·s, D]
+        }
+        if (places.newline()) {
+            visual.add(model.effective(owner, Part.NEWLINE)); //                          [D]
+        }
+        for (Collation.Resized map : places.resized()) {
+            visual.add(
+                    kernels.resample(
+                            owner,
+                            visual.get(places.scales().indexOf(map.scale())),
+                            map.rows(),
+                            new int[] {map.from().height(), map.from().width()},
+                            new int[] {map.to().height(), map.to().width()})); //       [h·w, D]
         }
         return kernels.decoderEmbed(
                 owner,

@@ -28,6 +28,9 @@ final class ParameterShapes {
             long in = i == 0 ? vision.hiddenSize() : out;
             all.linear("projector." + i, out, in, config.projectorBias());
         }
+        if (config.anyResolution().filter(any -> any.merge().hasNewlines()).isPresent()) {
+            all.add(Part.NEWLINE, config.decoder().hiddenSize());
+        }
         all.decoder(config.decoder());
         return all.shapes;
     }

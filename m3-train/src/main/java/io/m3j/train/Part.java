@@ -1,18 +1,23 @@
 package io.m3j.train;
 
+import java.util.List;
+
 /** The parts of a model that are frozen, or learn at a rate of their own. */
 public enum Part {
     /** CLIP's vision transformer. */
     TOWER("vision_tower."),
-    /** The layers between tower and decoder. */
-    PROJECTOR("projector."),
+    /** The layers between tower and decoder, and the token behind each line of tiles. */
+    PROJECTOR("projector.", Part.NEWLINE),
     /** The language model with its embeddings and head. */
     DECODER("decoder.");
 
-    private final String prefix;
+    /** Our name of the token behind each line of tiles. */
+    static final String NEWLINE = "image_newline";
 
-    Part(String prefix) {
-        this.prefix = prefix;
+    private final List<String> prefixes;
+
+    Part(String... prefixes) {
+        this.prefixes = List.of(prefixes);
     }
 
     /**
@@ -21,7 +26,7 @@ public enum Part {
      */
     public static Part of(String name) {
         for (Part part : values()) {
-            if (name.startsWith(part.prefix)) {
+            if (part.prefixes.stream().anyMatch(name::startsWith)) {
                 return part;
             }
         }

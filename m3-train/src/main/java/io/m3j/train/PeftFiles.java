@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Adapters on disk as Hugging Face PEFT lays them out (peft/utils/save_and_load.py). */
 final class PeftFiles {
@@ -124,13 +125,15 @@ final class PeftFiles {
         return name.substring(PREFIX.length());
     }
 
-    /** The module that stands for a whole part, as modules_to_save names it. */
-    static String moduleOf(String theirs) {
+    /** The module that stands for a whole part, as modules_to_save names it; empty if a tensor is of none. */
+    static Optional<String> moduleOf(String theirs) {
         for (String module : List.of("mm_projector", "multi_modal_projector", "vision_tower")) {
             if (theirs.contains(module + ".")) {
-                return module;
+                return Optional.of(module);
             }
         }
-        return theirs.substring(0, theirs.lastIndexOf('.'));
+        return theirs.endsWith(Part.NEWLINE)
+                ? Optional.empty()
+                : Optional.of(theirs.substring(0, theirs.lastIndexOf('.')));
     }
 }

@@ -50,6 +50,7 @@ public final class TrainableModel implements AutoCloseable {
     private final Map<String, NDArray> parameters = new LinkedHashMap<>();
     private final Map<String, Adapter> adapters = new LinkedHashMap<>();
     private final Set<Part> learning;
+    private ImageProcessor processor;
 
     private TrainableModel(ModelFiles files, Device device, Set<Part> learning) {
         this.files = files;
@@ -194,7 +195,10 @@ public final class TrainableModel implements AutoCloseable {
      * @return prepares pictures as it wants them
      */
     public ImageProcessor imageProcessor() {
-        return files.imageProcessor();
+        if (processor == null) {
+            processor = files.imageProcessor();
+        }
+        return processor;
     }
 
     /**

@@ -6,8 +6,9 @@ import java.util.List;
 /**
  * Examples that are learnt from together, with their pictures as the tower takes them.
  *
- * @param examples one or more
- * @param pixels of all their pictures in order, each [3, size, size] row by row
+ * @param examples one or more, each with as many pictures as it likes
+ * @param pixels of all their pictures in order, each [T, 3, size, size] row by row with as many tiles as
+ *     it was cut into ({@link io.m3j.vision.ImageProcessor#tiles})
  */
 public record TrainingBatch(List<Example> examples, List<float[]> pixels) {
 

@@ -10,10 +10,14 @@ import io.m3j.core.torch.Gradients;
 import io.m3j.core.torch.TrainingKernels;
 import io.m3j.train.MultiScaleLoss.Way;
 import io.m3j.train.data.Example;
+import io.m3j.vision.ImageProcessor;
+import io.m3j.vision.TileLayout;
 import java.nio.FloatBuffer;
+import java.util.Iterator;
+import java.util.List;
 
 /**
- * One batch, there and back. Tower and projector run once, whatever the number of scales; the decoder
+ * One batch, there and back. Tower and projector run once over all tiles of all pictures, whatever the number of scales; the decoder
  * reads the batch at one scale after the other; then the gradients of all scales, gathered in the visual
  * tokens, go back through projector and tower together. The same gradients as with a pass of the whole
  * model for each scale, as the authors compute them, with the activations of one scale at a time.
@@ -26,6 +30,7 @@ public final class TrainingStep {
     private final TrainingKernels kernels;
     private final Network network;
     private final StepOptions options;
+    private final ImageProcessor processor;
 
     /**
      * @param model that learns; must stay open
@@ -36,6 +41,7 @@ public final class TrainingStep {
         this.options = required(options, "options");
         this.kernels = model.kernels();
         this.network = new Network(model, options.type(), options.layersAgain());
+        this.processor = model.imageProcessor();
     }
 
     /**
@@ -62,13 +68,13 @@ public final class TrainingStep {
     public StepResult accumulate(TrainingBatch batch, LossOptions loss, double share, long seed) {
         try (NDManager scope = kernels.newManager();
                 Chain eyes = network.eyes(window(options.window(), seed))) {
+            CutBatch cut = cut(batch);
             NDArray tokens = tokens(scope, eyes, batch); //                          [T, N, D]
             boolean gather = !batch.pixels().isEmpty() && sees();
             NDArray leaf = gather ? Gradients.leaf(scope, tokens) : tokens;
             boolean back = gather || model.learns(Part.DECODER);
-            StepResult result =
-                    of(loss).run(leaf, batch.examples(), share, new Way(back, gather), seed);
-            result = grounded(result, leaf, batch, loss, share, back);
+            StepResult result = of(loss).run(leaf, cut, share, new Way(back, gather), seed);
+            result = grounded(result, leaf, cut, loss, share, back);
             if (gather) {
                 eyes.backward(Gradients.gradient(scope, leaf).orElseThrow(), false);
             }
@@ -89,10 +95,10 @@ public final class TrainingStep {
                 () -> {
                     try (NDManager scope = kernels.newManager();
                             Chain eyes = network.eyes(window(0, 0))) {
+                        CutBatch cut = cut(batch);
                         NDArray tokens = tokens(scope, eyes, batch);
-                        StepResult result =
-                                of(loss).run(tokens, batch.examples(), 1, new Way(false, false), 0);
-                        return grounded(result, tokens, batch, loss, 1, false);
+                        StepResult result = of(loss).run(tokens, cut, 1, new Way(false, false), 0);
+                        return grounded(result, tokens, cut, loss, 1, false);
                     }
                 });
     }
@@ -100,7 +106,7 @@ public final class TrainingStep {
     private StepResult grounded(
             StepResult said,
             NDArray tokens,
-            TrainingBatch batch,
+            CutBatch batch,
             LossOptions loss,
             double share,
             boolean back) {
@@ -108,7 +114,7 @@ public final class TrainingStep {
         if (loss.grounding() > 0) {
             result =
                     new GroundingLoss(model, network)
-                            .add(said, tokens, batch.examples(), share * loss.grounding(), back);
+                            .add(said, tokens, batch, share * loss.grounding(), back);
         }
         if (loss.scales().isEmpty() && result.grounding().isEmpty()) {
             throw new M3Exception(
@@ -134,17 +140,50 @@ public final class TrainingStep {
         return model.learns(Part.TOWER) || model.learns(Part.PROJECTOR);
     }
 
+    /**
+     * @param batch with pixels
+     * @return how its pictures are cut
+     * @throws IllegalArgumentException if a picture has the pixels of another number of tiles
+     */
+    CutBatch cut(TrainingBatch batch) {
+        CutBatch cut = CutBatch.of(batch.examples(), processor);
+        long side = model.vision().imageSize();
+        Iterator<float[]> pixels = batch.pixels().iterator();
+        for (List<TileLayout> layouts : cut.layouts()) {
+            for (TileLayout layout : layouts) {
+                int found = pixels.next().length;
+                if (found != layout.tiles() * 3 * side * side) {
+                    throw new IllegalArgumentException(
+                            "a picture of "
+                                    + layout.width()
+                                    + "×"
+                                    + layout.height()
+                                    + ": pixels of "
+                                    + layout.tiles()
+                                    + " tiles [3, "
+                                    + side
+                                    + ", "
+                                    + side
+                                    + "] expected, found "
+                                    + found
+                                    + " numbers");
+                }
+            }
+        }
+        return cut;
+    }
+
     NDArray tokens(NDManager scope, Chain eyes, TrainingBatch batch) {
         long side = model.vision().imageSize();
-        int pictures = batch.pixels().size();
-        if (pictures == 0) {
+        if (batch.pixels().isEmpty()) {
             long patches = (long) model.vision().gridSide() * model.vision().gridSide();
             return kernels.zeros(
                     scope, new Shape(0, patches, model.config().decoder().hiddenSize()));
         }
-        FloatBuffer pixels = FloatBuffer.allocate(Math.toIntExact(pictures * 3 * side * side));
+        long numbers = batch.pixels().stream().mapToLong(each -> each.length).sum();
+        FloatBuffer pixels = FloatBuffer.allocate(Math.toIntExact(numbers));
         batch.pixels().forEach(pixels::put);
-        Shape shape = new Shape(pictures, 3, side, side);
+        Shape shape = new Shape(numbers / (3 * side * side), 3, side, side);
         return eyes.forward(kernels.parameter(scope, pixels.flip(), shape, false));
     }
 }

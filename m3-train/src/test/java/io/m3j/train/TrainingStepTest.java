@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Pooling;
@@ -17,7 +16,6 @@ import io.m3j.llm.M3Model;
 import io.m3j.train.data.Example;
 import io.m3j.vision.EncodedImage;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -66,11 +64,11 @@ class TrainingStepTest {
             sum += step.accumulate(mixed, LossOptions.mean(List.of(scale)), 0.2, 0).loss();
         }
         assertThat(loss).isCloseTo(sum, within(1e-5));
-        assertClose(once, gradients(), 1e-5);
+        Gathered.assertClose(once, gradients(), 1e-5);
         model.zeroGradients();
         assertThat(new FivePassStep(model, options).accumulate(mixed, SCALES))
                 .isCloseTo(loss, within(1e-5));
-        assertClose(once, gradients(), 1e-5);
+        Gathered.assertClose(once, gradients(), 1e-5);
     }
 
     /** Two batches of one step weigh as their shares say. */
@@ -83,7 +81,7 @@ class TrainingStepTest {
         model.zeroGradients();
         step.accumulate(mixed, loss, 0.25, 0);
         step.accumulate(mixed, loss, 0.75, 0);
-        assertClose(whole, gradients(), 1e-5);
+        Gathered.assertClose(whole, gradients(), 1e-5);
     }
 
     @Test
@@ -95,7 +93,7 @@ class TrainingStepTest {
             model.zeroGradients();
             StepOptions again = new StepOptions(Pooling.AVERAGE, FloatType.FLOAT32, layers, 2048);
             new TrainingStep(model, again).accumulate(mixed, loss, 1, 0);
-            assertClose(kept, gradients(), 1e-5);
+            Gathered.assertClose(kept, gradients(), 1e-5);
         }
     }
 
@@ -314,7 +312,7 @@ class TrainingStepTest {
             for (int i = 0; i < 4; i++) {
                 model.zeroGradients();
                 step.accumulate(mixed, loss, 1, 0);
-                assertClose(first, gradients(), 1e-6);
+                Gathered.assertClose(first, gradients(), 1e-6);
             }
         } finally {
             running.set(false);
@@ -344,38 +342,6 @@ class TrainingStepTest {
     }
 
     private Map<String, float[]> gradients() {
-        Map<String, float[]> all = new LinkedHashMap<>();
-        try (NDManager scope = model.kernels().newManager()) {
-            for (String name : model.parameters().keySet()) {
-                NDArray gradient = model.gradient(name).orElseThrow();
-                gradient.attach(scope);
-                all.put(name, gradient.toFloatArray());
-            }
-        }
-        return all;
-    }
-
-    /** Each parameter's gradient, within a share of its own size; noise beside all of them is let be. */
-    private static void assertClose(
-            Map<String, float[]> expected, Map<String, float[]> actual, double tolerance) {
-        double all = 0;
-        for (float[] values : expected.values()) {
-            for (float value : values) {
-                all += (double) value * value;
-            }
-        }
-        double floor = 1e-2 * Math.sqrt(all / expected.size());
-        expected.forEach(
-                (name, values) -> {
-                    double size = 0;
-                    double difference = 0;
-                    for (int i = 0; i < values.length; i++) {
-                        size += (double) values[i] * values[i];
-                        difference += Math.pow(values[i] - actual.get(name)[i], 2);
-                    }
-                    assertThat(Math.sqrt(difference))
-                            .as(name)
-                            .isLessThan(tolerance * Math.max(floor, Math.sqrt(size)));
-                });
+        return Gathered.gradients(model);
     }
 }

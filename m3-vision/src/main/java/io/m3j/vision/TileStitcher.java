@@ -29,33 +29,20 @@ record TileStitcher(Kernels kernels, Optional<NDArray> newline) {
      */
     NDArray stitch(NDManager owner, NestedTokens tokens, TileLayout layout, ImageScales scales) {
         try (NDManager scope = owner.newSubManager()) {
-            Optional<Resolution> shrunk = layout.shrunk(scales);
-            if (shrunk.isPresent()) {
-                return shrunk(owner, scope, tokens, layout, scales, shrunk.get());
-            }
             TokenOrder order = TokenOrder.of(layout, scales);
-            return kernels.gather(owner, table(scope, tokens, order.scales()), order.rows());
+            NDArray table = table(scope, tokens, order.scales());
+            if (order.resized().isPresent()) {
+                TokenOrder.Resized resized = order.resized().get();
+                Resolution from = resized.from();
+                Resolution to = resized.to();
+                NDArray map = kernels.gather(scope, table, resized.rows());
+                NDArray other =
+                        kernels.resample(
+                                scope, map, from.height(), from.width(), to.height(), to.width());
+                table = kernels.concatenate(scope, List.of(table, other), 0);
+            }
+            return kernels.gather(owner, table, order.rows());
         }
-    }
-
-    private NDArray shrunk(
-            NDManager owner,
-            NDManager scope,
-            NestedTokens tokens,
-            TileLayout layout,
-            ImageScales scales,
-            Resolution size) {
-        TokenOrder order = TokenOrder.ofMap(layout, scales);
-        NDArray map = kernels.gather(scope, table(scope, tokens, order.scales()), order.rows());
-        TileLayout.Kept kept = layout.kept(scales.ofAllTiles().orElseThrow());
-        NDArray smaller =
-                kernels.resample(
-                        scope, map, kept.height(), kept.width(), size.height(), size.width());
-        int count = scales.base().tokens();
-        NDArray base = rows(scope, tokens, scales.base(), count);
-        List<NDArray> parts = List.of(base, smaller, newline.orElseThrow());
-        NDArray table = kernels.concatenate(scope, parts, 0);
-        return kernels.gather(owner, table, TokenOrder.withNewlines(count, size));
     }
 
     /** All tokens at each of the scales, the newline last: [R, D]. */

@@ -4,13 +4,15 @@ import io.m3j.core.Scale;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /**
  * In which order the tokens of a picture's tiles stand in the prompt, as rows of a table: the tokens of
- * all tiles at the first scale [T · s, D], those at the second, and so on, and the newline last.
+ * all tiles at the first scale [T · s, D], those at the second, and so on, then the newline, and last the
+ * map of the tiles in another size where it was brought to one.
  *
  * <p>Tiles of one scale make a map whose lines run through all tiles side by side. Where scales differ,
  * a line begins wherever a row of any tile of the band does, and holds those rows that begin there, from
@@ -19,8 +21,18 @@ import java.util.stream.IntStream;
  *
  * @param scales of the table's parts
  * @param rows of the table
+ * @param resized the map at the end of the table; empty if there is none
  */
-record TokenOrder(List<Scale> scales, long[] rows) {
+public record TokenOrder(List<Scale> scales, long[] rows, Optional<Resized> resized) {
+
+    /**
+     * A map that is brought to another size, bilinearly ({@code anyres_max_N}).
+     *
+     * @param rows of the table that make it, line after line
+     * @param from lines as height, tokens of a line as width
+     * @param to the same behind it
+     */
+    public record Resized(long[] rows, Resolution from, Resolution to) {}
 
     /** A row of one tile's tokens, as it stands in a line. */
     private record Piece(int tile, int row, int left, int right) {}
@@ -30,9 +42,14 @@ record TokenOrder(List<Scale> scales, long[] rows) {
      * @param scales of base and tiles
      * @return base first, then tiles, with whatever newlines the layout has
      */
-    static TokenOrder of(TileLayout layout, ImageScales scales) {
+    public static TokenOrder of(TileLayout layout, ImageScales scales) {
         Builder order = new Builder(layout, scales);
         order.whole(0);
+        Optional<Resolution> shrunk = layout.shrunk(scales);
+        if (shrunk.isPresent()) {
+            order.map(shrunk.get());
+            return order.built(Optional.of(resized(layout, scales, shrunk.get())));
+        }
         if (layout.merge() == PatchMerge.FLAT) {
             IntStream.range(1, layout.tiles()).forEach(order::whole);
         } else {
@@ -43,40 +60,18 @@ record TokenOrder(List<Scale> scales, long[] rows) {
                 }
             }
         }
-        return order.built();
+        return order.built(Optional.empty());
     }
 
-    /**
-     * @param layout of the picture
-     * @param scales of base and tiles
-     * @return the map alone, line after line: neither base nor newlines
-     */
-    static TokenOrder ofMap(TileLayout layout, ImageScales scales) {
+    /** The map alone, line after line: neither base nor newlines. */
+    private static Resized resized(TileLayout layout, ImageScales scales, Resolution to) {
         Builder order = new Builder(layout, scales);
         lines(layout, scales).forEach(order::line);
-        return order.built();
-    }
-
-    /**
-     * @param base tokens of the base
-     * @param map lines as height, tokens of a line as width
-     * @return the rows of a table of the base's tokens, the map's, and the newline: base first, then each
-     *     line with its newline
-     */
-    static long[] withNewlines(int base, Resolution map) {
-        long newline = base + (long) map.width() * map.height();
-        long[] rows = new long[base + map.height() * (map.width() + 1)];
-        int at = 0;
-        for (int i = 0; i < base; i++) {
-            rows[at++] = i;
-        }
-        for (int line = 0; line < map.height(); line++) {
-            for (int i = 0; i < map.width(); i++) {
-                rows[at++] = base + (long) line * map.width() + i;
-            }
-            rows[at++] = newline;
-        }
-        return rows;
+        TileLayout.Kept kept = layout.kept(scales.ofAllTiles().orElseThrow());
+        return new Resized(
+                order.built(Optional.empty()).rows(),
+                new Resolution(kept.width(), kept.height()),
+                to);
     }
 
     /** The lines of the map from the top, some of them maybe without a token; none if it is not cut. */
@@ -152,6 +147,16 @@ record TokenOrder(List<Scale> scales, long[] rows) {
             add(newline);
         }
 
+        /** The map in another size, which stands behind the newline in the table. */
+        void map(Resolution size) {
+            for (int line = 0; line < size.height(); line++) {
+                for (int i = 0; i < size.width(); i++) {
+                    add(newline + 1 + (long) line * size.width() + i);
+                }
+                newline();
+            }
+        }
+
         private void add(long row) {
             if (count == rows.length) {
                 rows = Arrays.copyOf(rows, 2 * count);
@@ -159,8 +164,8 @@ record TokenOrder(List<Scale> scales, long[] rows) {
             rows[count++] = row;
         }
 
-        TokenOrder built() {
-            return new TokenOrder(tables, Arrays.copyOf(rows, count));
+        TokenOrder built(Optional<Resized> resized) {
+            return new TokenOrder(tables, Arrays.copyOf(rows, count), resized);
         }
     }
 }

@@ -221,8 +221,11 @@ class AnyResolutionPropertiesTest {
                 assertThat((double) size.height())
                         .isBetween(kept.height() / times - 1, Math.max(1, kept.height() / times));
                 expected = size.height() * (size.width() + 1);
-                long[] order = TokenOrder.withNewlines(scale.tokens(), size);
-                assertThat(order).hasSize(scale.tokens() + expected);
+                TokenOrder order = TokenOrder.of(layout, same);
+                assertThat(order.rows()).hasSize(scale.tokens() + expected);
+                assertThat(order.resized().orElseThrow().to()).isEqualTo(size);
+                assertThat(order.resized().orElseThrow().rows())
+                        .hasSize(kept.height() * kept.width());
             }
             assertThat(layout.tokenCount(scale)).isEqualTo(scale.tokens() + expected);
         }

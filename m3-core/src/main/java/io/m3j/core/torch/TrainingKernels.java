@@ -207,11 +207,29 @@ public final class TrainingKernels implements AutoCloseable {
     }
 
     /**
+     * A map of tokens in another size, bilinear as PyTorch's {@code interpolate}.
+     *
+     * @param owner owns the result
+     * @param table [R, D]
+     * @param rows of the table that make the map, line after line
+     * @param size lines of the map, tokens of a line
+     * @param newSize lines of the result, tokens of a line
+     * @return [lines · tokens of a line, D]
+     */
+    public NDArray resample(
+            NDManager owner, NDArray table, long[] rows, int[] size, int[] newSize) {
+        try (NDManager scope = newManager()) {
+            NDArray sizes = sizes(scope, size[0], size[1], newSize[0], newSize[1]);
+            return one(owner, "resample", table, owner.create(rows), sizes);
+        }
+    }
+
+    /**
      * The rows of a batch, gathered out of the embeddings of its ids and, behind them, visual tokens.
      *
      * @param owner owns the result
      * @param table [V, D]
-     * @param visual [any, D] each; not empty
+     * @param visual [any, D] or [D] each; not empty
      * @param ids whose embeddings come first
      * @param index which of them all stands at each place, row by row [B·L]
      * @param batch rows of the batch, B

@@ -10,6 +10,7 @@ import io.m3j.train.data.Example;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.train.data.OnFault;
 import io.m3j.vision.ImageProcessor;
+import io.m3j.vision.M3Image;
 import java.util.List;
 import java.util.function.LongFunction;
 
@@ -22,7 +23,7 @@ final class Preparation {
      * An example that can be learnt from.
      *
      * @param example as its source gave it
-     * @param pixels of its pictures in order
+     * @param pixels of its pictures in order, all tiles of each
      */
     record Prepared(Example example, List<float[]> pixels) {}
 
@@ -51,7 +52,7 @@ final class Preparation {
     Prepared prepare(int index) {
         Example example = source.get(index);
         requireLabels(example);
-        return new Prepared(example, example.images().stream().map(processor::pixels).toList());
+        return new Prepared(example, example.images().stream().map(processor::tiles).toList());
     }
 
     /**
@@ -98,19 +99,27 @@ final class Preparation {
                             + " prompt template belong together?");
         }
         int place = 0;
+        int picture = 0;
         for (int i = 0; i < example.ids().length && place < longest; i++) {
             if (place > 0 && example.labels()[i] != Example.IGNORED) {
                 return;
             }
-            place += example.ids()[i] == M3Tokenizer.IMAGE_ID ? finest.tokens() : 1;
+            boolean slot = example.ids()[i] == M3Tokenizer.IMAGE_ID;
+            place += slot ? tokens(example.images().get(picture++)) : 1;
         }
         throw new BadExample(
                 Reason.NO_LABELS,
                 example.id()
                         + ": no id is labelled within the first "
                         + longest
-                        + " places at "
+                        + " places at scale "
                         + finest
-                        + " tokens a picture; raise max_length");
+                        + ", where its pictures take "
+                        + example.images().stream().mapToInt(this::tokens).sum()
+                        + "; raise max_length");
+    }
+
+    private int tokens(M3Image image) {
+        return processor.layout(image.width(), image.height()).tokenCount(finest);
     }
 }

@@ -1,0 +1,50 @@
+package io.m3j.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** What has gathered in the parameters of a model. */
+final class Gathered {
+
+    private Gathered() {}
+
+    static Map<String, float[]> gradients(TrainableModel model) {
+        Map<String, float[]> all = new LinkedHashMap<>();
+        try (NDManager scope = model.kernels().newManager()) {
+            for (String name : model.parameters().keySet()) {
+                NDArray gradient = model.gradient(name).orElseThrow();
+                gradient.attach(scope);
+                all.put(name, gradient.toFloatArray());
+            }
+        }
+        return all;
+    }
+
+    /** Each parameter's gradient, within a share of its own size; noise beside all of them is let be. */
+    static void assertClose(
+            Map<String, float[]> expected, Map<String, float[]> actual, double tolerance) {
+        double all = 0;
+        for (float[] values : expected.values()) {
+            for (float value : values) {
+                all += (double) value * value;
+            }
+        }
+        double floor = 1e-2 * Math.sqrt(all / expected.size());
+        expected.forEach(
+                (name, values) -> {
+                    double size = 0;
+                    double difference = 0;
+                    for (int i = 0; i < values.length; i++) {
+                        size += (double) values[i] * values[i];
+                        difference += Math.pow(values[i] - actual.get(name)[i], 2);
+                    }
+                    assertThat(Math.sqrt(difference))
+                            .as(name)
+                            .isLessThan(tolerance * Math.max(floor, Math.sqrt(size)));
+                });
+    }
+}
