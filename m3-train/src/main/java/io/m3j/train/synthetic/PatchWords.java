@@ -8,11 +8,14 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.function.BiFunction;
+import java.util.stream.Stream;
 
 /**
  * Says of each patch of a picture what lies under its middle: of a thing its kind and colour, of a thing
  * to read its kind and its word, or of a number the digit of that half; of a letter that letter and its
- * word; of the scenery the place and the time of day. Scenery covers most of a picture, and one patch in {@value #SCENERY_EVERY} speaks for it.
+ * word; of the scenery the place and the time of day. Of a counted thing also how many there are, and of
+ * a thing whose place is asked for also on which sides of the picture it is; not in a crowd, which has
+ * neither question. Scenery covers most of a picture, and one patch in {@value #SCENERY_EVERY} speaks for it.
  */
 final class PatchWords {
 
@@ -28,7 +31,7 @@ final class PatchWords {
         this.words = new ArrayList<>(Collections.nCopies(gridSide * gridSide, List.of()));
     }
 
-    static List<List<String>> of(ScenePlan plan, int gridSide) {
+    static List<List<String>> of(ScenePlan plan, int gridSide, boolean crowded) {
         PatchWords all = new PatchWords(gridSide);
         List<String> scenery = List.of(plan.place().word(), plan.light().word());
         for (int i = 0; i < all.words.size(); i++) {
@@ -37,18 +40,38 @@ final class PatchWords {
         }
         all.put(plan.big().spot(), plan.big().kind().word(), plan.big().colour().word());
         for (Counted thing : plan.counted()) {
-            all.put(thing.spot(), thing.kind().plural(), thing.colour().word());
+            String kind = thing.kind().plural();
+            List<String> said = new ArrayList<>(List.of(kind, thing.colour().word()));
+            if (!crowded) {
+                said.add(Words.NUMBERS.get(plan.count(thing.kind())));
+            }
+            all.put(thing.spot(), (x, y) -> said);
         }
         for (Small small : plan.shapes()) {
             all.put(small.spot(), small.shape().word(), small.colour().word());
         }
         plan.readables().forEach(all::put);
+        if (!crowded) {
+            all.putPlace(plan.big().spot());
+            plan.shapes().forEach(small -> all.putPlace(small.spot()));
+            plan.readables().forEach(text -> all.putPlace(text.spot()));
+        }
         return List.copyOf(all.words);
     }
 
     private void put(Spot spot, String... described) {
         List<String> all = List.of(described);
         put(spot, (x, y) -> all);
+    }
+
+    /** Adds the words for the quarter that a thing is in, as far as its middle is clearly there. */
+    private void putPlace(Spot spot) {
+        List<String> quarter = QuestionWriter.sides(spot);
+        putCells(
+                spot,
+                (row, column) ->
+                        Stream.concat(words.get(row * gridSide + column).stream(), quarter.stream())
+                                .toList());
     }
 
     private void put(Text text) {
@@ -65,6 +88,12 @@ final class PatchWords {
     }
 
     private void put(Spot spot, BiFunction<Double, Double, List<String>> describedAt) {
+        putCells(
+                spot,
+                (row, column) -> describedAt.apply((column + 0.5) * patch, (row + 0.5) * patch));
+    }
+
+    private void putCells(Spot spot, BiFunction<Integer, Integer, List<String>> describedAt) {
         for (int row = 0; row < gridSide; row++) {
             for (int column = 0; column < gridSide; column++) {
                 double x = (column + 0.5) * patch;
@@ -73,7 +102,7 @@ final class PatchWords {
                         Math.abs(x - spot.x()) < spot.halfWidth()
                                 && Math.abs(y - spot.y()) < spot.halfHeight();
                 if (inside) {
-                    words.set(row * gridSide + column, describedAt.apply(x, y));
+                    words.set(row * gridSide + column, describedAt.apply(row, column));
                 }
             }
         }

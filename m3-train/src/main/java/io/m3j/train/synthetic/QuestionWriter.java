@@ -104,12 +104,23 @@ final class QuestionWriter {
     }
 
     private static boolean isInAQuarter(Thing thing) {
-        return Math.abs(thing.spot().x() - MIDDLE) >= CLEAR
-                && Math.abs(thing.spot().y() - MIDDLE) >= CLEAR;
+        return sides(thing.spot()).size() == 2;
     }
 
     private static String corner(Spot spot) {
-        return (spot.y() < MIDDLE ? "top " : "bottom ") + (spot.x() < MIDDLE ? "left" : "right");
+        return String.join(" ", sides(spot));
+    }
+
+    /** The halves of the picture that a thing is clearly in: top or bottom, and left or right. */
+    static List<String> sides(Spot spot) {
+        List<String> sides = new ArrayList<>();
+        if (Math.abs(spot.y() - MIDDLE) >= CLEAR) {
+            sides.add(spot.y() < MIDDLE ? "top" : "bottom");
+        }
+        if (Math.abs(spot.x() - MIDDLE) >= CLEAR) {
+            sides.add(spot.x() < MIDDLE ? "left" : "right");
+        }
+        return sides;
     }
 
     /** Where a is from b; "between" if that cannot be said in one word. */

@@ -65,7 +65,7 @@ public final class Scene {
      *     shows nothing that another of its kind does not show, too
      */
     public List<List<String>> patchWords(int gridSide) {
-        return PatchWords.of(plan, gridSide);
+        return PatchWords.of(plan, gridSide, options.crowded());
     }
 
     ScenePlan plan() {

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 
@@ -141,7 +142,7 @@ class ScenesSourceTest {
             List<List<String>> words = SCENES.scene(i).patchWords(24);
             var big = plan.big();
             assertThat(at(words, big.spot().x(), big.spot().y()))
-                    .containsExactly(big.kind().word(), big.colour().word());
+                    .startsWith(big.kind().word(), big.colour().word());
             var number = plan.readables().get(2);
             double aside = number.spot().halfWidth() / 2;
             assertThat(at(words, number.spot().x() - aside, number.spot().y()))
@@ -150,6 +151,67 @@ class ScenesSourceTest {
                     .contains(number.text().substring(1));
             assertThat(words).anySatisfy(w -> assertThat(w).contains(plan.place().word()));
         }
+    }
+
+    @Test
+    void aPatchAnswersHowManyAndInWhichQuarter() {
+        int quarters = 0;
+        int counts = 0;
+        for (int i = 0; i < 50; i++) {
+            Scene scene = SCENES.scene(i);
+            ScenePlan plan = scene.plan();
+            List<List<String>> words = scene.patchWords(24);
+            for (Question question : scene.questions()) {
+                if (question.family() == Family.RELATION && question.answer().contains(" ")) {
+                    ScenePlan.Spot spot =
+                            question.text().contains("big object")
+                                    ? plan.big().spot()
+                                    : named(plan, question.text());
+                    assertThat(at(words, spot.x(), spot.y()))
+                            .containsSubsequence(question.answer().split(" "));
+                    quarters++;
+                }
+                for (ScenePlan.Counted thing : plan.counted()) {
+                    boolean asked = question.text().contains(thing.kind().plural());
+                    if (question.family() == Family.COUNT && asked) {
+                        assertThat(at(words, thing.spot().x(), thing.spot().y()))
+                                .containsExactly(
+                                        thing.kind().plural(),
+                                        thing.colour().word(),
+                                        question.answer());
+                        counts++;
+                    }
+                }
+            }
+        }
+        assertThat(quarters).isGreaterThan(20);
+        assertThat(counts).isGreaterThan(100);
+    }
+
+    @Test
+    void aCrowdSaysNeitherHowManyNorWhere() {
+        Scenes crowd = Scenes.of(3, SceneOptions.crowd());
+        for (int i = 0; i < 20; i++) {
+            assertThat(crowd.scene(i).patchWords(24))
+                    .allSatisfy(
+                            said ->
+                                    assertThat(said)
+                                            .doesNotContainAnyElementsOf(Words.NUMBERS)
+                                            .doesNotContain("top", "bottom", "left", "right"));
+        }
+    }
+
+    /** Where the small shape or the thing to read is that a question names. */
+    private static ScenePlan.Spot named(ScenePlan plan, String text) {
+        return Stream.concat(
+                        plan.shapes().stream()
+                                .filter(small -> text.contains(small.shape().word()))
+                                .map(ScenePlan.Small::spot),
+                        plan.readables().stream()
+                                .filter(readable -> text.contains(readable.kind().word()))
+                                .map(ScenePlan.Text::spot))
+                .findFirst()
+                .orElseThrow();
     }
 
     /** The words of the patch whose middle is nearest. */
