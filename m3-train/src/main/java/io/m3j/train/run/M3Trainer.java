@@ -27,7 +27,6 @@ import io.m3j.train.run.Preparation.Prepared;
 import io.m3j.train.run.RunReport.End;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -257,7 +256,7 @@ public final class M3Trainer implements AutoCloseable {
         StepTally tally = new StepTally();
         OptionalDouble norm =
                 keepingWhatWasLearnt(() -> gradient.gather(feed, state.step(), tally));
-        Map<Part, Double> rates = rates();
+        Map<Part, Double> rates = recipe.ratesAt(state.step(), total);
         if (norm.isPresent()) {
             optimizer.step(rates::get);
             last = tally;
@@ -293,13 +292,6 @@ public final class M3Trainer implements AutoCloseable {
             }
             throw e;
         }
-    }
-
-    private Map<Part, Double> rates() {
-        double factor = recipe.schedule().factor(state.step(), total);
-        Map<Part, Double> rates = new EnumMap<>(Part.class);
-        recipe.rates().forEach((part, rate) -> rates.put(part, rate * factor));
-        return rates;
     }
 
     /** Returns whether this is the best model so far, where somebody asks. */

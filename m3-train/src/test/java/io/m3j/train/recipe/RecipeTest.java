@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -115,6 +116,25 @@ class RecipeTest {
     }
 
     @Test
+    void aStageMayHaveRatesOfItsOwn() throws IOException {
+        Recipe recipe =
+                read(
+                        PLAIN.replace(
+                                "'steps':10",
+                                "'steps':10,'schedule':{'kind':'constant','decay_ratio':0.2},"
+                                        + "'curriculum':[{'until_step':2,'scales':[1],'learning_rate':0.5},"
+                                        + "{'until_step':4,'scales':[1],'learning_rate':"
+                                        + "{'tower':1e-3,'projector':2e-3,'decoder':3e-3}},"
+                                        + "{'until_step':6,'scales':[1]}]"));
+        assertThat(recipe.ratesAt(1, 10))
+                .isEqualTo(Map.of(Part.TOWER, 0.5, Part.PROJECTOR, 0.5, Part.DECODER, 0.5));
+        assertThat(recipe.ratesAt(2, 10))
+                .isEqualTo(Map.of(Part.TOWER, 1e-3, Part.PROJECTOR, 2e-3, Part.DECODER, 3e-3));
+        assertThat(recipe.ratesAt(5, 10)).isEqualTo(recipe.rates());
+        assertThat(recipe.ratesAt(9, 10)).containsEntry(Part.TOWER, 0.005);
+    }
+
+    @Test
     void theWeightsOfFewerScalesSumUpToThoseOfAll() throws IOException {
         LossOptions some =
                 read(FULL).loss().options(Ladder.ofGrid(24), List.of(Scale.of(1), Scale.of(9)));
@@ -187,6 +207,8 @@ class RecipeTest {
                 "/curriculum | [{'until_step':3}] | curriculum 1: scales is missing, expected a list",
                 "/curriculum | [{'until_step':3,'scales':[]}] | curriculum, scales: expected one or more, since the loss has no grounding",
                 "/curriculum | [{'until_step':3,'scales':[1],'tower_window':-1}] | tower_window: expected an integer of 0 or more",
+                "/curriculum | [{'until_step':3,'scales':[1],'learning_rate':-1}] | learning_rate: expected a number above 0, found -1",
+                "/curriculum | [{'until_step':3,'scales':[1],'learning_rate':{'tower':1}}] | projector is missing",
                 "/schedule | {'kind':'linear','decay_ratio':0.1} | decay_ratio: expected nothing",
                 "/loss | {'grounding':-1} | grounding: expected a number not below 0, found -1",
                 "/curriculum | [{'scales':[1]}] | until_step or until_fraction, found neither",
