@@ -12,19 +12,21 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Answers as one JSON object: flat for one scale, a list under {@code answers} for several. */
+/**
+ * Answers as one JSON object: flat for one scale, a list under {@code answers} for several; the turns of a
+ * conversation under {@code turns}.
+ */
 final class AnswerJson {
 
     private final ObjectNode question = Json.object();
     private final List<ObjectNode> answers = new ArrayList<>();
 
-    AnswerJson(Path model, M3Model loaded, String prompt, List<Path> images, boolean untrained) {
+    AnswerJson(Path model, M3Model loaded, List<Path> images, boolean untrained) {
         question.put("model", model.toString());
         PrecisionChoice precision = loaded.precision();
         question.put("device", Devices.label(loaded.device()));
         question.put("precision", precision.precision().label());
         question.put("precision_reason", precision.reason());
-        question.put("prompt", prompt);
         ArrayNode files = question.putArray("images");
         images.forEach(image -> files.add(image.toString()));
         if (untrained) {
@@ -32,14 +34,24 @@ final class AnswerJson {
         }
     }
 
-    /** Tokens are a number, or a text where each part has a scale of its own. */
-    void add(String scale, Answer answer) {
+    /** One question, however many answers. */
+    AnswerJson prompt(String prompt) {
+        question.put("prompt", prompt);
+        return this;
+    }
+
+    void add(Look look, Answer answer) {
         ObjectNode node = Json.object();
-        if (PartScales.is(scale)) {
-            node.put("tokens", scale);
-        } else {
-            node.put("tokens", Integer.parseInt(scale));
-        }
+        node.set("tokens", look.json());
+        answers.add(describe(node, answer));
+    }
+
+    void addTurn(String prompt, Answer answer, int reused) {
+        ObjectNode node = Json.object().put("prompt", prompt);
+        answers.add(describe(node, answer).put("reused_tokens", reused));
+    }
+
+    private static ObjectNode describe(ObjectNode node, Answer answer) {
         node.put("text", answer.text())
                 .put("visual_tokens", answer.visualTokens())
                 .put("prompt_tokens", answer.promptTokens());
@@ -53,7 +65,15 @@ final class AnswerJson {
                 .put("decode_ms", Milliseconds.of(timings.decode()))
                 .put("time_to_first_token_ms", Milliseconds.of(timings.timeToFirstToken()))
                 .put("time_per_token_ms", Milliseconds.of(timings.timePerToken()));
-        answers.add(node);
+        return node;
+    }
+
+    /** Turns that were all looked at in the same way. */
+    String turns(Look look) {
+        ObjectNode object = question.deepCopy();
+        object.set("tokens", look.json());
+        object.putArray("turns").addAll(answers);
+        return Json.line(object);
     }
 
     String line() {

@@ -1,8 +1,7 @@
 package io.m3j.examples;
 
-import io.m3j.core.Ladder;
-import io.m3j.core.Scale;
 import io.m3j.llm.Answer;
+import io.m3j.llm.Chat;
 import io.m3j.llm.M3Model;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.vision.EncodedImage;
@@ -10,7 +9,6 @@ import io.m3j.vision.M3Image;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
@@ -26,7 +24,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Answer a question about pictures, at one scale or at several to compare.",
             "With one scale the answer's text is printed as it comes; with several, a table of answers"
-                    + " and times. The pictures are encoded once."
+                    + " and times. The pictures are encoded once. Several prompts are the turns of one"
+                    + " conversation."
         })
 final class AskCommand implements Callable<Integer> {
 
@@ -65,12 +64,14 @@ final class AskCommand implements Callable<Integer> {
             names = "--prompt",
             paramLabel = "TEXT",
             description =
-                    "The question. Default, where there is a picture: \""
+                    "The question. Repeat it to go on: each is asked with all before it and their answers;"
+                            + " the pictures go with the first, or where prompts have <image>. Default, where"
+                            + " there is a picture: \""
                             + QUESTION
                             + "\"; of the picture that comes with m3: \""
                             + Home.QUESTION
                             + "\"")
-    private String prompt;
+    private List<String> prompts = new ArrayList<>();
 
     @Option(
             names = "--tokens",
@@ -79,15 +80,17 @@ final class AskCommand implements Callable<Integer> {
             description =
                     "Scale, or scales between commas: visual tokens an image, or of each of its tiles"
                             + " (1, 9, 36, 144, 576). base:36,tiles:144 gives the whole picture and its"
-                            + " tiles scales of their own, tile2:576 one tile. Default: all of the"
-                            + " model, as a table. 'auto' is not built yet.")
-    private ScaleList tokens;
+                            + " tiles scales of their own, tile2:576 one tile. Repeat it, once for each"
+                            + " --image, to give each a scale of its own. Default: all of the model, as a"
+                            + " table; of several prompts the finest. 'auto' is not built yet.")
+    private List<ScaleList> tokens = new ArrayList<>();
 
     @Option(
             names = "--json",
             description =
                     "Print one object: of one scale the answer with its ids and times in"
-                            + " milliseconds, of several their list under \"answers\".")
+                            + " milliseconds, of several their list under \"answers\", of several"
+                            + " prompts under \"turns\".")
     private boolean json;
 
     AskCommand(Terminal terminal) {
@@ -98,17 +101,19 @@ final class AskCommand implements Callable<Integer> {
     public Integer call() {
         List<Look> asked = looks();
         sampling.check();
-        if (prompt == null) {
+        if (prompts.isEmpty()) {
             if (model != null && images.isEmpty()) {
                 throw new ParameterException(
                         spec.commandLine(), "expected --image FILE, --prompt TEXT or both");
             }
-            prompt = model == null && images.isEmpty() ? Home.QUESTION : QUESTION;
+            prompts.add(model == null && images.isEmpty() ? Home.QUESTION : QUESTION);
         }
         Path directory = model == null ? Home.model() : model;
         if (model == null && images.isEmpty()) {
             images = List.of(Home.picture());
         }
+        requireFitting(asked);
+        List<AskTurn> turns = AskTurn.of(prompts, images.size());
         List<M3Image> pictures = imageOptions.read(images);
         try (M3Model loaded =
                 ModelOptions.load(
@@ -121,7 +126,9 @@ final class AskCommand implements Callable<Integer> {
                 Untrained.note(terminal);
             }
             List<EncodedImage> encoded = ImageOptions.encode(loaded, pictures, terminal);
-            if (json) {
+            if (turns.size() > 1) {
+                converse(loaded, directory, encoded, looks.get(0), turns, untrained);
+            } else if (json) {
                 answerAsJson(loaded, directory, encoded, looks, untrained);
             } else if (table) {
                 compare(loaded, encoded, looks, untrained);
@@ -132,38 +139,30 @@ final class AskCommand implements Callable<Integer> {
         return 0;
     }
 
-    /** How the pictures are looked at for one answer: at one scale, or part by part. */
-    private record Look(Optional<Scale> scale, Optional<PartScales> parts) {
-
-        static Look at(Scale scale) {
-            return new Look(Optional.of(scale), Optional.empty());
-        }
-
-        void require(Ladder ladder) {
-            scale.ifPresent(ladder::require);
-            parts.ifPresent(each -> each.require(ladder));
-        }
-
-        GenerationOptions.Builder set(GenerationOptions.Builder options) {
-            scale.ifPresent(options::scale);
-            parts.ifPresent(options::scales);
-            return options;
-        }
-
-        @Override
-        public String toString() {
-            return scale.map(Scale::toString).orElseGet(() -> parts.orElseThrow().toString());
-        }
-    }
-
     /** Those that were asked for; none if all of the model are meant. */
     private List<Look> looks() {
-        if (tokens == null) {
-            return List.of();
+        return switch (tokens.size()) {
+            case 0 -> List.of();
+            case 1 -> Look.of(tokens.get(0));
+            default -> List.of(Look.ofEach(tokens));
+        };
+    }
+
+    private void requireFitting(List<Look> asked) {
+        if (tokens.size() > 1 && tokens.size() != images.size()) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "expected --tokens once, or once for each --image; found it "
+                            + tokens.size()
+                            + " times for "
+                            + images.size());
         }
-        return tokens.parts().isPresent()
-                ? List.of(new Look(Optional.empty(), tokens.parts()))
-                : tokens.scales().stream().map(Look::at).toList();
+        if (prompts.size() > 1 && asked.size() > 1) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "expected one scale for a conversation of several --prompt, found --tokens "
+                            + String.join(",", asked.stream().map(Look::toString).toList()));
+        }
     }
 
     private List<Look> looks(M3Model loaded, List<Look> asked) {
@@ -171,7 +170,7 @@ final class AskCommand implements Callable<Integer> {
         if (!asked.isEmpty()) {
             return asked;
         }
-        return images.isEmpty()
+        return images.isEmpty() || prompts.size() > 1
                 ? List.of(Look.at(loaded.ladder().finest()))
                 : loaded.ladder().scales().stream().map(Look::at).toList();
     }
@@ -182,8 +181,39 @@ final class AskCommand implements Callable<Integer> {
             Look look,
             int defaultMaxNewTokens,
             Consumer<String> onText) {
-        GenerationOptions options = look.set(sampling.builder(defaultMaxNewTokens)).build();
-        return loaded.generate(encoded, prompt, options, onText);
+        GenerationOptions options =
+                look.set(sampling.builder(defaultMaxNewTokens), 0, encoded.size()).build();
+        return loaded.generate(encoded, prompts.get(0), options, onText);
+    }
+
+    private void converse(
+            M3Model loaded,
+            Path directory,
+            List<EncodedImage> encoded,
+            Look look,
+            List<AskTurn> turns,
+            boolean untrained) {
+        AnswerJson result = new AnswerJson(directory, loaded, images, untrained);
+        try (Chat chat = loaded.chat()) {
+            for (AskTurn turn : turns) {
+                GenerationOptions.Builder options =
+                        sampling.builder(GenerationOptions.DEFAULT_MAX_NEW_TOKENS);
+                look.set(options, turn.first(), turn.count());
+                if (!json) {
+                    terminal.out().println("> " + Printable.line(turn.prompt()));
+                }
+                Consumer<String> onText = json ? piece -> {} : new StreamedText(terminal);
+                Answer answer =
+                        chat.ask(turn.shown(encoded), turn.prompt(), options.build(), onText);
+                if (!json) {
+                    terminal.out().println();
+                }
+                result.addTurn(turn.prompt(), answer, chat.reusedPositions());
+            }
+        }
+        if (json) {
+            terminal.out().println(result.turns(look));
+        }
     }
 
     private void stream(M3Model loaded, List<EncodedImage> encoded, Look look) {
@@ -200,7 +230,7 @@ final class AskCommand implements Callable<Integer> {
                     look.toString(),
                     answer(loaded, encoded, look, MAX_NEW_TOKENS_OF_A_TABLE, piece -> {}));
         }
-        terminal.out().print(table.text(prompt, images, untrained));
+        terminal.out().print(table.text(prompts.get(0), images, untrained));
     }
 
     private void answerAsJson(
@@ -209,7 +239,8 @@ final class AskCommand implements Callable<Integer> {
             List<EncodedImage> encoded,
             List<Look> looks,
             boolean untrained) {
-        AnswerJson result = new AnswerJson(directory, loaded, prompt, images, untrained);
+        AnswerJson result =
+                new AnswerJson(directory, loaded, images, untrained).prompt(prompts.get(0));
         for (Look look : looks) {
             Answer answer =
                     answer(
@@ -218,7 +249,7 @@ final class AskCommand implements Callable<Integer> {
                             look,
                             GenerationOptions.DEFAULT_MAX_NEW_TOKENS,
                             piece -> {});
-            result.add(look.toString(), answer);
+            result.add(look, answer);
         }
         terminal.out().println(result.line());
     }

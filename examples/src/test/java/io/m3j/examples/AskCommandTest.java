@@ -7,6 +7,7 @@ import io.m3j.core.golden.Golden;
 import io.m3j.core.torch.Devices;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -156,6 +157,87 @@ class AskCommandTest {
                         .json();
         assertThat(answer.get("images")).hasSize(2);
         assertThat(answer.get("visual_tokens").intValue()).isEqualTo(18);
+    }
+
+    private static final Path TINY = Golden.image("tiny_3x5.png");
+
+    @Test
+    void eachImageMayHaveAScaleOfItsOwn() {
+        Object[] two = {
+            "ask", "--image", Home.picture(), "--image", TINY, "--tokens=144", "--max-new-tokens=1"
+        };
+        JsonNode answer = Run.of(with(two, "--tokens=base:9,tiles:1", "--json")).json();
+        assertThat(answer.get("tokens").toString()).isEqualTo("[144,\"base:9,tiles:1\"]");
+        assertThat(answer.get("visual_tokens").intValue()).isEqualTo(144 + 9);
+        Run three = Run.of(with(two, "--tokens=9", "--tokens=1"));
+        assertThat(three.status()).isEqualTo(2);
+        assertThat(three.err()).contains("once for each --image; found it 3 times for 2");
+        Run list = Run.of(with(two, "--tokens=1,9"));
+        assertThat(list.status()).isEqualTo(1);
+        assertThat(list.err()).contains("--tokens 1,9: expected one scale");
+        assertThat(Run.of(with(two, "--tokens=4")).err()).contains("has the scales 1, 9");
+    }
+
+    private static Object[] with(Object[] arguments, Object... more) {
+        return Stream.concat(Arrays.stream(arguments), Arrays.stream(more)).toArray();
+    }
+
+    @Test
+    void severalPromptsAreTheTurnsOfOneConversation() {
+        Object[] talk = {
+            "ask",
+            "--image",
+            Home.picture(),
+            "--tokens=9",
+            "--max-new-tokens=6",
+            "--prompt",
+            "What is it?",
+            "--prompt",
+            "Where?"
+        };
+        JsonNode said = Run.of(with(talk, "--json")).json();
+        assertThat(said.get("tokens").intValue()).isEqualTo(9);
+        assertThat(said.get("images")).hasSize(1);
+        JsonNode turns = said.get("turns");
+        assertThat(turns).hasSize(2);
+        assertThat(turns.at("/0/prompt").textValue()).isEqualTo("What is it?");
+        assertThat(turns.at("/1/visual_tokens").intValue()).isEqualTo(9);
+        assertThat(turns.at("/1/reused_tokens").intValue())
+                .isGreaterThanOrEqualTo(turns.at("/0/prompt_tokens").intValue());
+        assertThat(turns.at("/1/timings/encode_ms").doubleValue()).isZero();
+        Run shown = Run.of(talk);
+        assertThat(shown.out())
+                .isEqualTo(
+                        "> What is it?\n"
+                                + turns.at("/0/text").textValue()
+                                + "\n> Where?\n"
+                                + turns.at("/1/text").textValue()
+                                + "\n");
+    }
+
+    @Test
+    void picturesGoWhereThePromptsHaveThem() {
+        Object[] talk = {
+            "ask",
+            "--image",
+            Home.picture(),
+            "--image",
+            TINY,
+            "--tokens=9",
+            "--tokens=36",
+            "--max-new-tokens=2",
+            "--prompt=Hello",
+            "--prompt=<image> or <image>?"
+        };
+        JsonNode turns = Run.of(with(talk, "--json")).json().get("turns");
+        assertThat(turns.at("/0/visual_tokens").intValue()).isZero();
+        assertThat(turns.at("/1/visual_tokens").intValue()).isEqualTo(45);
+        Run more = Run.of(with(talk, "--prompt=<image>"));
+        assertThat(more.status()).isEqualTo(1);
+        assertThat(more.err()).contains("found it 3 times for 2");
+        Run scales = Run.of("ask", "--tokens=1,9", "--prompt=a", "--prompt=b");
+        assertThat(scales.status()).isEqualTo(2);
+        assertThat(scales.err()).contains("one scale for a conversation").contains("1,9");
     }
 
     /** Widths of the model in the box are no multiples of 32, which int4 needs. */

@@ -34,6 +34,12 @@ class GuidesTest {
         run("evaluation.md", "" + Home.model(), "" + Home.picture());
     }
 
+    @Test
+    void theConversationGuidesProgramRuns() throws Exception {
+        String picture = "" + Home.picture();
+        run("conversations.md", "" + Home.model(), picture, picture);
+    }
+
     private void run(String guide, String... arguments) throws Exception {
         Matcher block = BLOCK.matcher(Files.readString(GUIDES.resolve(guide)));
         assertThat(block.find()).as("a compiled block in %s", guide).isTrue();

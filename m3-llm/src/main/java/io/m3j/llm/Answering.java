@@ -1,11 +1,14 @@
 package io.m3j.llm;
 
+import static io.m3j.core.Arguments.required;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.Lifetime;
 import io.m3j.core.M3Exception;
 import io.m3j.core.torch.Kernels;
 import io.m3j.llm.generate.Generation;
+import io.m3j.llm.generate.LogitSource;
 import io.m3j.vision.EncodedImage;
 import io.m3j.vision.ImageScales;
 import java.util.List;
@@ -13,6 +16,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /**
  * From prepared requests to answers: one by one or in batches, each only where there is memory for it.
@@ -79,8 +83,41 @@ final class Answering implements AutoCloseable {
         int rows = request.prompt().length();
         requireMemory(rows, rows + request.options().maxNewTokens(), 1);
         Sequence sequence = sequences.begin(request, prefixes, keptImages);
-        DecoderSession session = new DecoderSession(kernels, decoder, model, sequence);
-        return new Generation(session, request.transcript());
+        return new Generation(session(sequence), request.transcript());
+    }
+
+    /**
+     * One turn of a conversation.
+     *
+     * @param request the whole conversation up to the answer
+     * @param cache of the conversation
+     * @param kept what stands between the passes and the answer
+     * @return the answer in the making, to be closed by the caller; the cache stays
+     * @throws M3Exception if there is no memory for it; then the cache is as it was
+     */
+    Generation start(
+            PreparedRequest request, ConversationCache cache, UnaryOperator<LogitSource> kept) {
+        Prompt prompt = request.prompt();
+        int newTokens = request.options().maxNewTokens();
+        int unread = prompt.length() - cache.known(prompt);
+        requireMemory(unread, cache.missing(prompt.length() + newTokens), 1);
+        // Images are not kept for other calls: the next turn has them in this cache.
+        Sequence sequence = sequences.begin(request, prefixes, false);
+        sequence.in(model.during(() -> cache.begin(prompt, newTokens)));
+        return new Generation(kept.apply(session(sequence)), request.transcript());
+    }
+
+    private DecoderSession session(Sequence sequence) {
+        return new DecoderSession(kernels, decoder, model, sequence);
+    }
+
+    /**
+     * @param preparation puts turns into ids
+     * @param beginning the system text and no turn
+     * @return a conversation, to be closed by the caller
+     */
+    Chat chat(Preparation preparation, Conversation beginning) {
+        return new Chat(preparation, this, new ConversationCache(decoder), beginning);
     }
 
     /**
@@ -123,6 +160,13 @@ final class Answering implements AutoCloseable {
      */
     NDArray logits(
             NDManager owner, List<EncodedImage> images, long[] ids, List<ImageScales> scales) {
+        if (required(scales, "scales").size() != required(images, "images").size()) {
+            throw new M3Exception(
+                    "scales: expected those of "
+                            + images.size()
+                            + " images, found those of "
+                            + scales.size());
+        }
         int length = fusion.length(images, ids, scales, 0);
         requireMemory(length, length, length);
         Supplier<NDArray> pass =

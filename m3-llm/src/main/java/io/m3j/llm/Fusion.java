@@ -91,7 +91,7 @@ final class Fusion {
                         "image: it was encoded by another model, with which it ends; encode it with"
                                 + " the model that is asked");
             }
-            positions += image.tokenCount(scales.get(i));
+            positions += tokens(image, scales.get(i));
         }
         if (positions == 0) {
             throw new M3Exception("prompt: expected at least one id, found none");
@@ -111,8 +111,13 @@ final class Fusion {
         int length = length(images, ids, scales, newTokens);
         long[] slotted = Arrays.stream(ids).map(id -> isSlot(id) ? Prompt.SLOT : id).toArray();
         int[] tokens = new int[images.size()];
-        Arrays.setAll(tokens, i -> images.get(i).tokenCount(scales.get(i)));
+        Arrays.setAll(tokens, i -> tokens(images.get(i), scales.get(i)));
         return new Prompt(List.copyOf(images), slotted, List.copyOf(scales), tokens, length);
+    }
+
+    /** Also of one that was closed: what was read of it may be kept. */
+    private static int tokens(EncodedImage image, ImageScales scales) {
+        return image.layout().tokenCount(scales.require(image.ladder()));
     }
 
     private void requireContext(
@@ -156,6 +161,16 @@ final class Fusion {
 
     private static String counted(long number, String noun) {
         return number + " " + noun + (number == 1 ? "" : "s");
+    }
+
+    /**
+     * @param owner owns the result
+     * @param prompt or the rest of one
+     * @return [L, D] in the decoder's type of activations
+     * @throws IllegalStateException if an image was closed
+     */
+    NDArray fuse(NDManager owner, Prompt prompt) {
+        return fuse(owner, prompt.images(), prompt.ids(), prompt.scales());
     }
 
     /**

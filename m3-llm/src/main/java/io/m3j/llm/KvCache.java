@@ -122,6 +122,25 @@ final class KvCache implements AutoCloseable {
     }
 
     /**
+     * @return positions that it can hold
+     */
+    int capacity() {
+        return capacity;
+    }
+
+    /**
+     * Forgets all but the first positions; the next ones are written over them.
+     *
+     * @param positions that stay, at most {@link #length}
+     */
+    void rollBack(int positions) {
+        if (positions > length) {
+            throw new IllegalArgumentException(positions + " of " + length + " positions");
+        }
+        length = positions;
+    }
+
+    /**
      * @param positions to be written by the caller's next pass
      * @throws M3Exception if they do not fit
      */

@@ -45,7 +45,6 @@ import java.util.function.Supplier;
 public final class M3Model implements AutoCloseable {
 
     private final M3Config config;
-    private final LoadOptions options;
     private final Kernels kernels;
     private final NDManager manager;
     private final NestedVisionEncoder encoder;
@@ -53,12 +52,11 @@ public final class M3Model implements AutoCloseable {
     private final MemoryPlan plan;
     private final Preparation preparation;
     private final Answering answering;
+    private final ModelText text;
     private final Lifetime lifetime;
-    private M3Tokenizer tokenizer;
 
     private M3Model(M3Config config, LoadOptions options, Supplier<Checkpoint> source) {
         this.config = config;
-        this.options = options;
         this.lifetime = new Lifetime("model " + config.directory());
         this.kernels = Kernels.load(options.device().orElseGet(Devices::best));
         this.manager = kernels.newManager();
@@ -76,8 +74,8 @@ public final class M3Model implements AutoCloseable {
         Fusion fusion =
                 new Fusion(
                         kernels, decoder, precision.precision().activations(), config.imageToken());
-        this.preparation =
-                new Preparation(config, ladder(), decoder, fusion, this::tokenizer, this::template);
+        this.text = new ModelText(config, options, lifetime);
+        this.preparation = new Preparation(config, ladder(), decoder, fusion, text);
         this.answering =
                 new Answering(kernels, decoder, fusion, plan, lifetime, options.prefixBytes());
     }
@@ -170,14 +168,7 @@ public final class M3Model implements AutoCloseable {
      * @throws M3Exception if its files are missing or broken
      */
     public M3Tokenizer tokenizer() {
-        return lifetime.during(this::openTokenizer);
-    }
-
-    private synchronized M3Tokenizer openTokenizer() {
-        if (tokenizer == null) {
-            tokenizer = M3Tokenizer.load(options.tokenizer().orElse(config.directory()));
-        }
-        return tokenizer;
+        return text.tokenizer();
     }
 
     /**
@@ -185,13 +176,7 @@ public final class M3Model implements AutoCloseable {
      *     most likely trained on
      */
     public PromptTemplate template() {
-        return options.template()
-                .map(PromptTemplate::named)
-                .orElseGet(
-                        () ->
-                                PromptTemplate.choose(
-                                        config.facts()
-                                                .withChatTemplate(tokenizer().chatTemplate())));
+        return text.template();
     }
 
     /**
@@ -312,6 +297,26 @@ public final class M3Model implements AutoCloseable {
     }
 
     /**
+     * Begins a conversation: pictures may be shown at any turn, and what was read of earlier turns is kept.
+     *
+     * @return the conversation, to be closed by the caller
+     */
+    public Chat chat() {
+        return answering.chat(preparation, Conversation.of());
+    }
+
+    /**
+     * Begins a conversation with a system text in place of the template's.
+     *
+     * @param system what stands before all turns
+     * @return the conversation, to be closed by the caller
+     */
+    public Chat chat(String system) {
+        return answering.chat(
+                preparation, Conversation.of().withSystem(required(system, "system")));
+    }
+
+    /**
      * @return what answers, for a look inside
      */
     Answering answering() {
@@ -334,8 +339,8 @@ public final class M3Model implements AutoCloseable {
             long[] ids,
             GenerationOptions options,
             List<String> stopStrings) {
-        Optional<StreamingDecoder> text = Optional.of(tokenizer().streamingDecoder());
-        return answering.start(preparation.ids(images, ids, options, stopStrings, text), true);
+        Optional<StreamingDecoder> toText = Optional.of(tokenizer().streamingDecoder());
+        return answering.start(preparation.ids(images, ids, options, stopStrings, toText), true);
     }
 
     /**
@@ -401,13 +406,6 @@ public final class M3Model implements AutoCloseable {
      * @throws M3Exception as {@link #start}, or if an image's scales are not those of its tiles
      */
     public NDArray logits(List<EncodedImage> images, long[] ids, List<ImageScales> scales) {
-        if (required(scales, "scales").size() != required(images, "images").size()) {
-            throw new M3Exception(
-                    "scales: expected those of "
-                            + images.size()
-                            + " images, found those of "
-                            + scales.size());
-        }
         return answering.logits(manager, images, ids, scales);
     }
 
@@ -452,11 +450,7 @@ public final class M3Model implements AutoCloseable {
     @Override
     public void close() {
         if (lifetime.close()) {
-            synchronized (this) {
-                if (tokenizer != null) {
-                    tokenizer.close();
-                }
-            }
+            text.close();
             answering.close();
             kernels.close();
         }

@@ -23,7 +23,7 @@ final class PrefixCache implements AutoCloseable {
     private static final int FEWEST_POSITIONS = 16;
 
     /** One row alone takes another path through attention: with two the numbers stay the same. */
-    private static final int LEFT_TO_READ = 2;
+    static final int LEFT_TO_READ = 2;
 
     /** Every prompt is compared with each. */
     private static final int MOST_PREFIXES = 256;

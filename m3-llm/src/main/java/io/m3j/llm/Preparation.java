@@ -12,7 +12,6 @@ import io.m3j.vision.ImageScales;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Supplier;
 
 /** From a question to ids: template, tokenizer, checks. Touches no native memory of the model, unless a policy looks at
  * tokens. */
@@ -22,30 +21,21 @@ final class Preparation {
     private final Ladder ladder;
     private final Decoder decoder;
     private final Fusion fusion;
-    private final Supplier<M3Tokenizer> tokenizer;
-    private final Supplier<PromptTemplate> template;
+    private final ModelText text;
 
     /**
      * @param config of the checkpoint
      * @param ladder the scales
      * @param decoder that will read
      * @param fusion checks ids against images
-     * @param tokenizer asked for only where there is text
-     * @param template the model's, for questions whose options name none
+     * @param text asked for only where there is some
      */
-    Preparation(
-            M3Config config,
-            Ladder ladder,
-            Decoder decoder,
-            Fusion fusion,
-            Supplier<M3Tokenizer> tokenizer,
-            Supplier<PromptTemplate> template) {
+    Preparation(M3Config config, Ladder ladder, Decoder decoder, Fusion fusion, ModelText text) {
         this.config = config;
         this.ladder = ladder;
         this.decoder = decoder;
         this.fusion = fusion;
-        this.tokenizer = tokenizer;
-        this.template = template;
+        this.text = text;
     }
 
     /**
@@ -76,20 +66,44 @@ final class Preparation {
      */
     PreparedRequest question(
             List<EncodedImage> images, String question, GenerationOptions options) {
-        PromptTemplate chosen = options.template().map(PromptTemplate::named).orElseGet(template);
-        String prompt = chosen.prompt(Conversation.ask(withMarkers(images.size(), question)));
-        long[] ids = tokenizer.get().encodeWithImages(prompt);
-        List<ImageScales> scales = scales(images, Optional.of(question), options);
+        List<ImageScales> scales = scales(images, question, options);
+        Conversation asked = Conversation.ask(withMarkers(images.size(), question));
+        return conversation(asked, images, scales, options);
+    }
+
+    /**
+     * @param conversation up to the answer that is to come, a marker for each image
+     * @param images of all turns; those that were read before may be closed
+     * @param scales of each image
+     * @param options may name a template
+     * @return the request in ids
+     */
+    PreparedRequest conversation(
+            Conversation conversation,
+            List<EncodedImage> images,
+            List<ImageScales> scales,
+            GenerationOptions options) {
+        PromptTemplate chosen =
+                options.template().map(PromptTemplate::named).orElseGet(text::template);
+        M3Tokenizer tokenizer = text.tokenizer();
+        long[] ids = tokenizer.encodeWithImages(chosen.prompt(conversation));
         return prepared(
-                images, ids, scales, options, chosen.stopStrings(), Optional.of(textDecoder()));
+                images,
+                ids,
+                scales,
+                options,
+                chosen.stopStrings(),
+                Optional.of(tokenizer.streamingDecoder()));
     }
 
-    private StreamingDecoder textDecoder() {
-        return tokenizer.get().streamingDecoder();
-    }
-
-    /** LLaVA's own form: each picture on a line of its own before the question. */
-    private String withMarkers(int images, String question) {
+    /**
+     * LLaVA's own form: each picture on a line of its own before the question.
+     *
+     * @param images how many there are
+     * @param question may have a marker for each
+     * @return the question with one for each
+     */
+    String withMarkers(int images, String question) {
         String marker = M3Tokenizer.IMAGE_MARKER;
         String wrapped = config.imageStartEnd() ? "<im_start>" + marker + "<im_end>" : marker;
         return question.contains(marker)
@@ -97,9 +111,21 @@ final class Preparation {
                 : (wrapped + "\n").repeat(images) + question;
     }
 
+    /**
+     * @param images that are to be read
+     * @param question that is asked about them, without template
+     * @param options one scale, or a policy
+     * @return the scales of each image
+     * @throws IllegalStateException if an image was closed
+     */
+    List<ImageScales> scales(
+            List<EncodedImage> images, String question, GenerationOptions options) {
+        return scales(images, Optional.of(question), options);
+    }
+
     private List<ImageScales> scales(
             List<EncodedImage> images, Optional<String> question, GenerationOptions options) {
-        required(images, "images").forEach(image -> required(image, "image"));
+        required(images, "images").forEach(image -> required(image, "image").tiles()); // open
         if (options.scales().isEmpty()) {
             return Fusion.same(images, ladder.require(options.scale().orElse(ladder.finest())));
         }

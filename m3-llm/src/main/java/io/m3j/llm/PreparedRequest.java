@@ -96,15 +96,20 @@ public final class PreparedRequest {
     }
 
     /**
+     * @param images that were encoded
+     * @return what that took
+     */
+    static Duration encodeTime(List<EncodedImage> images) {
+        return images.stream().map(EncodedImage::encodeTime).reduce(Duration.ZERO, Duration::plus);
+    }
+
+    /**
      * @param transcript that has ended
      * @param timings from what the pictures took to encode to where the time went
      * @return the answer
      */
     Answer answer(Transcript transcript, Function<Duration, Timings> timings) {
-        Duration encode =
-                prompt.images().stream()
-                        .map(EncodedImage::encodeTime)
-                        .reduce(Duration.ZERO, Duration::plus);
+        Duration encode = encodeTime(prompt.images());
         return new Answer(
                 transcript.text().strip(),
                 transcript.ids(),

@@ -119,6 +119,52 @@ final class Prompt {
     }
 
     /**
+     * @param more ids of text
+     * @return this prompt with them behind it
+     */
+    Prompt with(List<Long> more) {
+        LongStream text = more.stream().mapToLong(Long::longValue);
+        long[] all = LongStream.concat(LongStream.of(ids), text).toArray();
+        return new Prompt(images, all, scales, imageTokens, length + more.size());
+    }
+
+    /**
+     * The rest of a prompt.
+     *
+     * @param prompt its ids and images
+     * @param start the position of the first of them
+     */
+    record Rest(Prompt prompt, int start) {}
+
+    /**
+     * @param position less than {@link #length}
+     * @return all from the id on that the position belongs to, which begins before it where the position
+     *     lies within an image
+     */
+    Rest from(int position) {
+        int start = 0;
+        int image = 0;
+        int i = 0;
+        while (start + tokens(i, image) <= position) {
+            start += tokens(i, image);
+            image += ids[i] == SLOT ? 1 : 0;
+            i++;
+        }
+        Prompt rest =
+                new Prompt(
+                        images.subList(image, images.size()),
+                        Arrays.copyOfRange(ids, i, ids.length),
+                        scales.subList(image, scales.size()),
+                        Arrays.copyOfRange(imageTokens, image, imageTokens.length),
+                        length - start);
+        return new Rest(rest, start);
+    }
+
+    private int tokens(int id, int image) {
+        return ids[id] == SLOT ? imageTokens[image] : 1;
+    }
+
+    /**
      * @param other of the same model
      * @return how many positions both begin with
      */

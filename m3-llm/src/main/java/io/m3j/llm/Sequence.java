@@ -28,7 +28,9 @@ final class Sequence implements AutoCloseable {
     private final boolean keptImages;
     private KvCache cache;
     private NDManager promptScope;
-    private NDArray embeddings; // [L, D] while the prompt is being read
+    private NDArray embeddings; // [L - start, D] while the prompt is being read
+    private int start; // position of the first of them
+    private boolean ownsCache = true;
 
     /**
      * @param kernels to make managers with
@@ -57,6 +59,17 @@ final class Sequence implements AutoCloseable {
     }
 
     /**
+     * Goes on in a cache that is kept.
+     *
+     * @param held has room for prompt and answer and holds the beginning of the prompt that need not be
+     *     read; not closed with this
+     */
+    void in(KvCache held) {
+        cache = held;
+        ownsCache = false;
+    }
+
+    /**
      * @return whether rows of the prompt are still to be read
      */
     boolean inPrompt() {
@@ -76,7 +89,9 @@ final class Sequence implements AutoCloseable {
         }
         if (embeddings == null) {
             promptScope = kernels.newManager();
-            embeddings = fusion.fuse(promptScope, prompt.images(), prompt.ids(), prompt.scales());
+            Prompt.Rest unread = prompt.from(cache.length());
+            start = unread.start();
+            embeddings = fusion.fuse(promptScope, unread.prompt());
         }
     }
 
@@ -89,19 +104,19 @@ final class Sequence implements AutoCloseable {
      * @return rows, 0 if there would be too many
      */
     int chunk(int most, boolean first) {
-        int start = cache.length();
-        int left = prompt.length() - start;
+        int next = cache.length();
+        int left = prompt.length() - next;
         if (left <= most) {
             return left;
         }
         if (!decoder.readsInPieces(prompt.length())) {
             return first ? left : 0;
         }
-        int end = (start + Math.max(most, first ? BLOCK : 0)) / BLOCK * BLOCK;
-        if (end <= start) {
+        int end = (next + Math.max(most, first ? BLOCK : 0)) / BLOCK * BLOCK;
+        if (end <= next) {
             return 0;
         }
-        return end >= prompt.length() - 1 ? left : end - start;
+        return end >= prompt.length() - 1 ? left : end - next;
     }
 
     /**
@@ -111,7 +126,10 @@ final class Sequence implements AutoCloseable {
      */
     NDArray promptRows(NDManager owner, int count) {
         return kernels.rows(
-                owner, embeddings, new long[] {cache.length()}, new long[] {count}); // a view
+                owner,
+                embeddings,
+                new long[] {cache.length() - start},
+                new long[] {count}); // a view
     }
 
     /**
@@ -144,7 +162,7 @@ final class Sequence implements AutoCloseable {
         if (promptScope != null) {
             promptScope.close();
         }
-        if (cache != null) {
+        if (cache != null && ownsCache) {
             cache.close();
         }
     }

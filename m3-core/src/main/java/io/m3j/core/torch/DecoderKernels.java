@@ -92,8 +92,8 @@ public final class DecoderKernels {
      * @param layers what they compute with
      * @param cosines [R, 1, E] of the positions of x
      * @param sines [R, 1, E] likewise
-     * @param keys of each layer in turn those of every sequence, [G, capacity, E], zero behind what was
-     *     written
+     * @param keys of each layer in turn those of every sequence, [G, capacity, E], zero or any other
+     *     number behind what was written, but no NaN or infinity
      * @param values of each layer in turn those of every sequence, likewise
      * @param starts position of the first new row of each sequence
      * @param lengths new rows of each sequence
