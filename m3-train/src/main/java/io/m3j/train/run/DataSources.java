@@ -97,6 +97,9 @@ public final class DataSources implements AutoCloseable {
                         scenes.questionsPerScene(),
                         tokenizer,
                         template);
+        if (scenes.captions()) {
+            examples = examples.captioned();
+        }
         return gridSide.isPresent() ? examples.grounded(gridSide.getAsInt()) : examples;
     }
 

@@ -83,7 +83,7 @@ class RecipeTest {
         assertThat(recipe.run()).contains(directory.resolve("runs/x"));
         assertThat(recipe.data())
                 .containsExactly(
-                        new DataSource.Scenes(7, 10, 6, false),
+                        new DataSource.Scenes(7, 10, 6, false, false),
                         new DataSource.Llava(directory.resolve("a.json"), directory.resolve("i")));
         assertThat(recipe.length().steps(100)).isEqualTo(150);
         assertThat(recipe.batching()).isEqualTo(new Batching(4, 8, true, 2));
