@@ -372,6 +372,28 @@ class RaggedBatchTest {
         assertThat(product / norm(rounded) / norm(exact.get(NEWLINE))).isGreaterThan(0.99);
     }
 
+    /** Thirteen tiles: portions that end within a picture, a rest of one, and one that is all. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 5, 12, 13})
+    void tilesThatAreComputedAFewAtATimeGiveTheSameGradients(int atOnce) {
+        TrainableModel model = open(NEXT);
+        LossOptions loss = LossOptions.mean(FEW);
+        StepOptions plain = StepOptions.plain(LONGEST).withWindow(12);
+        TrainingBatch batch = mixed(model);
+        assertThat(batch.pixels().stream().mapToInt(p -> p.length).sum())
+                .isEqualTo(13 * 3 * 336 * 336);
+        double whole = new TrainingStep(model, plain).accumulate(batch, loss, 1, 5).loss();
+        Map<String, float[]> kept = Gathered.gradients(model);
+        model.zeroGradients();
+        int before = model.kernels().managedArrays();
+        TrainingStep step = new TrainingStep(model, plain.withTilesAtOnce(atOnce));
+        assertThat(step.accumulate(batch, loss, 1, 5).loss()).isCloseTo(whole, within(1e-6));
+        assertThat(model.kernels().managedArrays()).isEqualTo(before);
+        Gathered.assertClose(kept, Gathered.gradients(model), 1e-5);
+        double evaluated = new TrainingStep(model, plain).evaluate(batch, loss).loss();
+        assertThat(step.evaluate(batch, loss).loss()).isCloseTo(evaluated, within(1e-6));
+    }
+
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void atOneRandomScaleEachTheLossIsThatOfTheirLabelsTogether(long seed) {

@@ -44,10 +44,11 @@ final class LearningReader {
         return root.checked(
                 () ->
                         new StepOptions(
-                                word(root, "pooling", Pooling.AVERAGE, Pooling.values()),
-                                precision(),
-                                root.integer("activation_checkpointing", 0),
-                                root.integer("max_length", MAXIMUM_LENGTH)));
+                                        word(root, "pooling", Pooling.AVERAGE, Pooling.values()),
+                                        precision(),
+                                        root.integer("activation_checkpointing", 0),
+                                        root.integer("max_length", MAXIMUM_LENGTH))
+                                .withTilesAtOnce(root.integer("tiles_at_once", 0)));
     }
 
     private ConfigJson optimizer() {

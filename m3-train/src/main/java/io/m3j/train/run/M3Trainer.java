@@ -101,10 +101,11 @@ public final class M3Trainer implements AutoCloseable {
             scales = recipe.loss().scales(model.ladder());
             recipe.requireMetric(scales);
             recipe.curriculum().forEach(this::check);
-            order = order(data.examples());
+            requireWholePicturesForGrounding();
+            preparation = preparation(data.examples());
+            order = order(data.examples().size());
             int accumulation = recipe.batching().accumulation();
             total = recipe.length().steps((double) order.batchesPerEpoch() / accumulation);
-            preparation = preparation(data.examples());
             evaluation = recipe.evaluation().map(plan -> evaluation(plan, data));
             faults = new Faults(recipe.faults(), listener, state);
             gradient = new StepGradient(recipe, model, optimizer, scales, total, faults);
@@ -171,11 +172,21 @@ public final class M3Trainer implements AutoCloseable {
         TrainingStep.check(model, recipe.step().withWindow(stage.towerWindow()));
     }
 
-    private ExampleOrder order(ExampleSource source) {
+    private void requireWholePicturesForGrounding() {
+        if (recipe.loss().grounding() > 0 && model.config().anyResolution().isPresent()) {
+            throw new M3Exception(
+                    "loss.grounding: expected 0 for a model of any resolution, which cuts pictures into"
+                            + " tiles, found "
+                            + recipe.loss().grounding()
+                            + ": words for patches are those of a whole picture");
+        }
+    }
+
+    private ExampleOrder order(int examples) {
         int size = recipe.batching().size();
         return recipe.batching().groupByLength()
-                ? ExampleOrder.grouped(source, size, recipe.seed())
-                : ExampleOrder.shuffled(source.size(), size, recipe.seed());
+                ? ExampleOrder.grouped(examples, preparation::length, size, recipe.seed())
+                : ExampleOrder.shuffled(examples, size, recipe.seed());
     }
 
     private Preparation preparation(ExampleSource source) {

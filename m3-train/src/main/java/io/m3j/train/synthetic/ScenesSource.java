@@ -110,6 +110,11 @@ public final class ScenesSource implements ExampleSource {
     }
 
     @Override
+    public int pictures(int index) {
+        return 1;
+    }
+
+    @Override
     public String fingerprint() {
         Object facts =
                 List.of(scenes.options(), count, questions, mask.template().name(), gridSide);

@@ -43,6 +43,7 @@ class RecipeTest {
                     + "             'weight_decay':0.1,'betas':[0.8,0.95],'epsilon':1e-6,'clip_norm':1},"
                     + "'schedule':{'kind':'linear','warm_up_ratio':0.03},"
                     + "'precision':'bfloat16','save_precision':'float32','activation_checkpointing':1,"
+                    + "'tiles_at_once':8,"
                     + "'curriculum':[{'until_fraction':0.2,'scales':[1]},"
                     + "              {'until_fraction':0.5,'scales':[9,1]}],"
                     + "'evaluation':{'every_steps':5,'examples':100,"
@@ -88,6 +89,7 @@ class RecipeTest {
         assertThat(recipe.batching()).isEqualTo(new Batching(4, 8, true, 2));
         assertThat(recipe.step().longest()).isEqualTo(300);
         assertThat(recipe.step().layersAgain()).isEqualTo(1);
+        assertThat(recipe.step().tilesAtOnce()).isEqualTo(8);
         assertThat(recipe.step().pooling()).isEqualTo(Pooling.SPATIAL);
         assertThat(recipe.step().type()).isEqualTo(FloatType.BFLOAT16);
         assertThat(recipe.saved()).isEqualTo(FloatType.FLOAT32);
@@ -175,6 +177,7 @@ class RecipeTest {
                 "/batch/loaders | 0 | loaders: expected an integer of 1 or more",
                 "/batch/group_by_length | 1 | group_by_length: expected true or false, found 1",
                 "/max_length | 1 | longest of 2 or more",
+                "/tiles_at_once | -1 | tiles_at_once: expected 0 or more",
                 "/scales | [8] | scale 8: a scale is a square number",
                 "/scales | ['a'] | scales: expected an integer or a list of integers",
                 "/pooling | 'averag' | pooling: expected average or spatial or sequential, found averag; did you mean average?",
