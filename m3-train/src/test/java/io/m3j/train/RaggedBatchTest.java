@@ -1,136 +1,31 @@
 package io.m3j.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
-import ai.djl.ndarray.NDArray;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.m3j.core.M3Exception;
 import io.m3j.core.Pooling;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.golden.GoldenTensors;
 import io.m3j.core.torch.FloatType;
-import io.m3j.core.torch.Precision;
-import io.m3j.core.weights.Checkpoint;
-import io.m3j.core.weights.ElementType;
-import io.m3j.llm.LoadOptions;
 import io.m3j.llm.M3Model;
 import io.m3j.llm.M3Tokenizer;
 import io.m3j.train.data.Example;
-import io.m3j.train.data.Grounding;
-import io.m3j.vision.EncodedImage;
 import io.m3j.vision.M3Image;
 import io.m3j.vision.TileLayout;
-import java.io.IOException;
-import java.nio.FloatBuffer;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
-import java.util.Set;
-import java.util.function.Consumer;
-import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Batches whose examples have no picture, one or several, each cut into tiles of its own number. */
-class RaggedBatchTest {
-
-    private static final String NEXT = "llava-next-hf";
-    private static final String NEXT_BF16 = "llava-next-m3-bf16";
-    private static final String NEWLINE = "image_newline";
-
-    private static final int LONGEST = 8192;
-
-    private static final List<Scale> SCALES =
-            List.of(Scale.of(1), Scale.of(9), Scale.of(36), Scale.of(144), Scale.of(576));
-
-    /** All but the finest, for what need not be asked of thousands of tokens. */
-    private static final List<Scale> FEW = SCALES.subList(0, 3);
-
-    private static final M3Image LAND = picture("land_640x480");
-    private static final M3Image TALL = picture("tall_33x700");
-    private static final M3Image WIDE = picture("wide_900x40");
-
-    @TempDir private Path temporary;
-
-    private final List<TrainableModel> opened = new ArrayList<>();
-
-    @AfterEach
-    void close() {
-        opened.forEach(TrainableModel::close);
-    }
-
-    private TrainableModel open(Path directory, Set<Part> learning) {
-        TrainableModel model = TrainableModel.open(directory, Device.cpu(), learning);
-        opened.add(model);
-        return model;
-    }
-
-    private TrainableModel open(String checkpoint) {
-        return open(Golden.checkpoint(checkpoint), Set.of(Part.values()));
-    }
-
-    private static M3Image picture(String name) {
-        return M3Image.of(Golden.image(name + ".png"));
-    }
-
-    private static M3Model asked(Path directory) {
-        return M3Model.load(directory, LoadOptions.builder().precision(Precision.FLOAT32).build());
-    }
-
-    /** A text, a picture, and two of other sizes, one tall and one wide, with an answer between them. */
-    private static List<Example> mixed() {
-        return List.of(
-                example("text", 9, 4, List.of()),
-                example("one", 11, 6, List.of(LAND), 2),
-                example("two", 14, 9, List.of(TALL, WIDE), 1, 11));
-    }
-
-    /** Ids by chance, slots at the places named, labels from some place on. */
-    private static Example example(
-            String id, int length, int answer, List<M3Image> images, int... slots) {
-        Random random = new Random(id.hashCode());
-        long[] ids = new long[length];
-        long[] labels = new long[length];
-        for (int i = 0; i < length; i++) {
-            ids[i] = i == 0 ? 1 : 3 + random.nextInt(500);
-        }
-        for (int slot : slots) {
-            ids[slot] = M3Tokenizer.IMAGE_ID;
-        }
-        for (int i = 0; i < length; i++) {
-            boolean answers = i >= answer && ids[i] != M3Tokenizer.IMAGE_ID;
-            labels[i] = answers ? ids[i] : Example.IGNORED;
-        }
-        return new Example(id, ids, labels, images);
-    }
-
-    private static TrainingBatch batch(TrainableModel model, List<Example> examples) {
-        return new TrainingBatch(
-                examples,
-                examples.stream()
-                        .flatMap(example -> example.images().stream())
-                        .map(model.imageProcessor()::tiles)
-                        .toList());
-    }
-
-    private static TrainingBatch mixed(TrainableModel model) {
-        return batch(model, mixed());
-    }
+class RaggedBatchTest extends RaggedTestBase {
 
     // What the decoder reads
 
@@ -182,14 +77,6 @@ class RaggedBatchTest {
                 .toArray();
     }
 
-    private static double logSoftmax(float[] logits, int start, int width, long id) {
-        double sum = 0;
-        for (int i = 0; i < width; i++) {
-            sum += Math.exp(logits[start + i]);
-        }
-        return logits[start + (int) id] - Math.log(sum);
-    }
-
     /** Several pictures, each in its place, cut off behind so many places. */
     @ParameterizedTest
     @ValueSource(strings = {NEXT, NEXT_BF16, "llava-m3"})
@@ -207,32 +94,6 @@ class RaggedBatchTest {
                 }
             }
         }
-    }
-
-    private static double crossEntropy(
-            M3Model asked, List<Example> examples, Scale scale, int longest) {
-        double sum = 0;
-        int labels = 0;
-        for (Example example : examples) {
-            List<EncodedImage> images = example.images().stream().map(asked::encode).toList();
-            try (NDArray logits = asked.logits(images, example.ids(), scale)) {
-                int width = (int) logits.getShape().get(1);
-                float[] all = logits.toFloatArray();
-                int place = 0;
-                int picture = 0;
-                for (int i = 0; i < example.ids().length; i++) {
-                    if (example.labels()[i] != Example.IGNORED && place < longest) {
-                        sum -= logSoftmax(all, (place - 1) * width, width, example.labels()[i]);
-                        labels++;
-                    }
-                    boolean slot = example.ids()[i] == M3Tokenizer.IMAGE_ID;
-                    place += slot ? images.get(picture++).tokenCount(scale) : 1;
-                }
-            } finally {
-                images.forEach(EncodedImage::close);
-            }
-        }
-        return sum / labels;
     }
 
     /** What the finest scale cuts off counts at no scale where scales are held against each other. */
@@ -330,57 +191,6 @@ class RaggedBatchTest {
         slope(open(NEXT), mixed(), LossOptions.mean(FEW));
     }
 
-    /** Along the gradient, where the loss is steepest, and along a direction of chance. */
-    private static void slope(TrainableModel model, List<Example> examples, LossOptions loss) {
-        TrainingBatch batch = batch(model, examples);
-        TrainingStep step = new TrainingStep(model, StepOptions.plain(LONGEST));
-        step.accumulate(batch, loss, 1, 0);
-        float[] gradient = Gathered.gradients(model).get(NEWLINE);
-        float[] values = model.parameters().get(NEWLINE).toFloatArray();
-        Random random = new Random(7);
-        double[] chance = new double[values.length];
-        double[] steepest = new double[values.length];
-        for (int i = 0; i < values.length; i++) {
-            steepest[i] = gradient[i] / norm(gradient);
-            chance[i] = steepest[i] + 0.2 * random.nextGaussian();
-        }
-        for (double[] direction : new double[][] {steepest, chance}) {
-            double expected = 0;
-            for (int i = 0; i < values.length; i++) {
-                expected += direction[i] * gradient[i];
-            }
-            double ahead = moved(model, step, batch, loss, values, direction, 0.02);
-            double behind = moved(model, step, batch, loss, values, direction, -0.02);
-            assertThat((ahead - behind) / 0.04).isCloseTo(expected, within(0.02 * expected));
-        }
-    }
-
-    private static double moved(
-            TrainableModel model,
-            TrainingStep step,
-            TrainingBatch batch,
-            LossOptions loss,
-            float[] values,
-            double[] direction,
-            double far) {
-        float[] moved = values.clone();
-        for (int i = 0; i < moved.length; i++) {
-            moved[i] += (float) (far * direction[i]);
-        }
-        model.assign(NEWLINE, FloatBuffer.wrap(moved));
-        double value = step.evaluate(batch, loss).loss();
-        model.assign(NEWLINE, FloatBuffer.wrap(values));
-        return value;
-    }
-
-    private static double norm(float[] values) {
-        double sum = 0;
-        for (float value : values) {
-            sum += (double) value * value;
-        }
-        return Math.sqrt(sum);
-    }
-
     @Test
     void activationsThatAreComputedAgainGiveTheSameGradients() {
         TrainableModel model = open(NEXT);
@@ -460,178 +270,5 @@ class RaggedBatchTest {
             }
         }
         assertThat(nearest).isLessThan(1e-5);
-    }
-
-    // Who learns
-
-    @Test
-    void theNewlineLearnsWithTheProjector() {
-        for (Part part : Part.values()) {
-            TrainableModel model = open(Golden.checkpoint(NEXT), Set.of(part));
-            TrainingStep step = new TrainingStep(model, StepOptions.plain(LONGEST));
-            step.accumulate(mixed(model), LossOptions.mean(FEW.subList(0, 2)), 1, 0);
-            assertThat(model.gradient(NEWLINE).isPresent()).isEqualTo(part == Part.PROJECTOR);
-            if (part == Part.PROJECTOR) {
-                assertThat(norm(model.gradient(NEWLINE).orElseThrow().toFloatArray()))
-                        .isGreaterThan(1e-3);
-            }
-        }
-    }
-
-    /** A newline is no module, which is all that PEFT can name, but it is kept and read again. */
-    @Test
-    void besideAdaptersOfTheDecoderTheNewlineIsLearntAndKept() throws IOException {
-        TrainableModel model = open(NEXT);
-        Lora lora = Lora.attach(model, new LoraOptions(List.of("q_proj"), false, 2, 4), 1);
-        TrainingStep step = new TrainingStep(model, StepOptions.plain(LONGEST));
-        try (AdamW optimizer = new AdamW(model, AdamW.Options.DEFAULT)) {
-            step.accumulate(mixed(model), LossOptions.mean(FEW.subList(0, 2)), 1, 0);
-            optimizer.step(part -> 1e-3);
-        }
-        Path adapter = temporary.resolve("adapter");
-        lora.save(adapter);
-        float[] learnt = model.parameters().get(NEWLINE).toFloatArray();
-        TrainableModel other = open(NEXT);
-        assertThat(other.parameters().get(NEWLINE).toFloatArray()).isNotEqualTo(learnt);
-        Lora.load(other, adapter);
-        assertThat(other.parameters().get(NEWLINE).toFloatArray()).isEqualTo(learnt);
-        JsonNode config =
-                new ObjectMapper().readTree(adapter.resolve("adapter_config.json").toFile());
-        assertThat(config.get("modules_to_save"))
-                .extracting(JsonNode::asText)
-                .containsExactly("multi_modal_projector");
-    }
-
-    @Test
-    void besideAdaptersOfTheProjectorTheNewlineStays() {
-        TrainableModel model = open(NEXT);
-        Lora.attach(model, new LoraOptions(List.of("linear_1", "linear_2"), false, 2, 4), 1);
-        assertThat(model.learns(NEWLINE)).isFalse();
-    }
-
-    @Test
-    void aModelThatStartsFromNothingHasANewlineToo() {
-        TrainableModel model = TrainableModel.random(Golden.checkpoint(NEXT), 3, Device.cpu());
-        opened.add(model);
-        assertThat(norm(model.parameters().get(NEWLINE).toFloatArray())).isBetween(0.1, 3.0);
-        TrainingStep step = new TrainingStep(model, StepOptions.plain(LONGEST));
-        step.accumulate(mixed(model), LossOptions.mean(FEW.subList(0, 2)), 1, 0);
-        assertThat(norm(Gathered.gradients(model).get(NEWLINE))).isPositive();
-    }
-
-    @Test
-    void aBatchOfTextAloneLeavesTheNewlineAsItIs() {
-        TrainableModel model = open(NEXT);
-        TrainingStep step = new TrainingStep(model, StepOptions.plain(LONGEST));
-        step.accumulate(batch(model, mixed().subList(0, 1)), LossOptions.mean(FEW), 1, 0);
-        assertThat(Gathered.gradients(model).get(NEWLINE)).containsOnly(0);
-    }
-
-    @Test
-    void pixelsOfAnotherNumberOfTilesAreRefused() {
-        TrainableModel model = open(NEXT);
-        TrainingStep step = new TrainingStep(model, StepOptions.plain(LONGEST));
-        TrainingBatch one =
-                new TrainingBatch(
-                        mixed().subList(1, 2), List.of(model.imageProcessor().pixels(LAND)));
-        assertThatThrownBy(() -> step.evaluate(one, LossOptions.mean(FEW)))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("640×480: pixels of 5 tiles");
-    }
-
-    @Test
-    void wordsForPatchesOfAPictureThatIsCutAreRefused() {
-        TrainableModel model = open(NEXT);
-        Example one = mixed().get(1);
-        Grounding grounding = new Grounding(new int[] {3}, new int[] {5});
-        Example grounded =
-                new Example("g", one.ids(), one.labels(), one.images(), List.of(grounding));
-        TrainingStep step = new TrainingStep(model, StepOptions.plain(LONGEST));
-        LossOptions loss = LossOptions.mean(FEW).withGrounding(1);
-        assertThatThrownBy(() -> step.evaluate(batch(model, List.of(grounded)), loss))
-                .isInstanceOf(M3Exception.class)
-                .hasMessageContaining("g: words for patches")
-                .hasMessageContaining("5 tiles");
-    }
-
-    // Other ways to merge tiles
-
-    @ParameterizedTest
-    @ValueSource(strings = {"anyres_max_1 spatial_unpad", "anyres flat", "anyres spatial"})
-    void otherMergesAreReadAndLearntAsTheyAreAsked(String keys) throws IOException {
-        Path directory =
-                edited(
-                        config ->
-                                config.put("image_aspect_ratio", keys.split(" ")[0])
-                                        .put("mm_patch_merge_type", keys.split(" ")[1]));
-        TrainableModel model = open(directory, Set.of(Part.values()));
-        StepOptions options = StepOptions.plain(LONGEST);
-        TrainingStep step = new TrainingStep(model, options);
-        StepResult result = step.accumulate(mixed(model), LossOptions.mean(FEW), 1, 0);
-        try (M3Model asked = asked(directory)) {
-            for (Scale scale : FEW) {
-                assertThat(result.crossEntropy().get(scale))
-                        .as("scale " + scale)
-                        .isCloseTo(crossEntropy(asked, mixed(), scale, LONGEST), within(2e-4));
-            }
-        }
-        Map<String, float[]> once = Gathered.gradients(model);
-        assertThat(once.containsKey(NEWLINE)).isEqualTo(keys.endsWith("unpad"));
-        model.zeroGradients();
-        new FivePassStep(model, options).accumulate(mixed(model), FEW);
-        Gathered.assertClose(once, Gathered.gradients(model), 1e-5);
-        if (keys.endsWith("unpad")) {
-            model.zeroGradients();
-            slope(model, mixed(), LossOptions.mean(FEW));
-        }
-    }
-
-    private Path edited(Consumer<ObjectNode> change) throws IOException {
-        Path directory = Files.createDirectories(temporary.resolve("edited"));
-        try (Stream<Path> files = Files.list(Golden.checkpoint(NEXT_BF16))) {
-            for (Path file : files.toList()) {
-                Files.copy(file, directory.resolve(file.getFileName()));
-            }
-        }
-        Path file = directory.resolve("config.json");
-        ObjectMapper json = new ObjectMapper();
-        ObjectNode config = (ObjectNode) json.readTree(file.toFile());
-        config.put("mm_vision_tower", Golden.checkpoint("clip-vision").toAbsolutePath().toString());
-        change.accept(config);
-        Files.write(file, json.writeValueAsBytes(config));
-        return directory;
-    }
-
-    // What is published
-
-    @ParameterizedTest
-    @ValueSource(strings = {NEXT + " image_newline", NEXT_BF16 + " model.image_newline"})
-    void whatWasLearntIsAskedUnderTheNamesOfItsLayout(String names) {
-        String checkpoint = names.split(" ")[0];
-        TrainableModel model = open(checkpoint);
-        TrainingStep step = new TrainingStep(model, StepOptions.plain(LONGEST));
-        LossOptions loss = LossOptions.mean(FEW);
-        float[] before = model.parameters().get(NEWLINE).toFloatArray();
-        try (AdamW optimizer = new AdamW(model, AdamW.Options.DEFAULT)) {
-            step.accumulate(mixed(model), loss, 1, 0);
-            optimizer.step(part -> 1e-3);
-        }
-        float[] learnt = model.parameters().get(NEWLINE).toFloatArray();
-        for (int i = 0; i < learnt.length; i++) {
-            assertThat(Math.abs(learnt[i] - before[i])).isCloseTo(1e-3f, within(1e-4f));
-        }
-        Path published = temporary.resolve("published");
-        model.save(published, ElementType.FLOAT32);
-        try (Checkpoint written = Checkpoint.open(published)) {
-            assertThat(written.names()).contains(names.split(" ")[1]);
-        }
-        StepResult result = step.evaluate(mixed(model), loss);
-        try (M3Model asked = asked(published)) {
-            for (Scale scale : FEW) {
-                assertThat(result.crossEntropy().get(scale))
-                        .as("scale " + scale)
-                        .isCloseTo(crossEntropy(asked, mixed(), scale, LONGEST), within(2e-4));
-            }
-        }
     }
 }
