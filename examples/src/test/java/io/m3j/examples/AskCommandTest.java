@@ -227,11 +227,13 @@ class AskCommandTest {
             "--tokens=36",
             "--max-new-tokens=2",
             "--prompt=Hello",
-            "--prompt=<image> or <image>?"
+            "--prompt=What is <image>?",
+            "--prompt=And <image>?"
         };
         JsonNode turns = Run.of(with(talk, "--json")).json().get("turns");
         assertThat(turns.at("/0/visual_tokens").intValue()).isZero();
-        assertThat(turns.at("/1/visual_tokens").intValue()).isEqualTo(45);
+        assertThat(turns.at("/1/visual_tokens").intValue()).isEqualTo(9);
+        assertThat(turns.at("/2/visual_tokens").intValue()).isEqualTo(45);
         Run more = Run.of(with(talk, "--prompt=<image>"));
         assertThat(more.status()).isEqualTo(1);
         assertThat(more.err()).contains("found it 3 times for 2");

@@ -134,10 +134,12 @@ class ChatTest {
             check.system("You answer.");
             check.ask(List.of(port), "Who is it?", o -> o.scale(NINE));
             Conversation before = chat.conversation();
-            chat.ask(List.of(land, port), "<image> or <image>?", few(), NOBODY);
+            GenerationOptions coarse = options().scale(Scale.of(1)).build();
+            chat.ask(List.of(land, port), "<image> or <image>?", coarse, NOBODY);
             chat.undo();
             assertThat(chat.conversation()).isEqualTo(before);
             assertThat(chat.images()).containsExactly(port);
+            assertThat(chat.scales()).containsExactly(ImageScales.same(NINE, port.layout()));
             check.forgetRead();
             check.ask(List.of(land), "And this one?", o -> o.scale(Scale.of(36)));
             chat.undo();
