@@ -78,9 +78,13 @@ class TrainCommandTest {
         try (Stream<Path> files = Files.list(Path.of("recipes"))) {
             recipes = files.filter(file -> file.toString().endsWith(".json")).toList();
         }
-        assertThat(recipes).hasSizeGreaterThanOrEqualTo(3);
+        assertThat(recipes).hasSizeGreaterThanOrEqualTo(4);
         recipes.forEach(Recipe::read);
         Recipe lora = Recipe.read(Path.of("recipes", "llava-1.5-7b-m3-lora.json"));
         assertThat(lora.lora().orElseThrow().rank()).isEqualTo(128);
+        Recipe next = Recipe.read(Path.of("recipes", "llava-next-vicuna-7b-m3.json"));
+        assertThat(next.step().tilesAtOnce()).isEqualTo(5);
+        // The largest picture takes 576 + 48 · 49 places.
+        assertThat(next.step().longest()).isGreaterThan(2928);
     }
 }

@@ -29,7 +29,7 @@ public final class FivePassStep {
 
     /**
      * @param model that learns; must stay open
-     * @param options how to compute; activations are kept whatever they say
+     * @param options how to compute; activations of all tiles are kept whatever they say
      */
     public FivePassStep(TrainableModel model, StepOptions options) {
         this.options = required(options, "options");
@@ -47,7 +47,7 @@ public final class FivePassStep {
      * @return the loss
      */
     public double accumulate(TrainingBatch batch, List<Scale> scales) {
-        List<Chain> open = new ArrayList<>();
+        List<Runnable> open = new ArrayList<>();
         try (NDManager scope = kernels.newManager()) {
             List<NDArray> losses = new ArrayList<>();
             double sum = 0;
@@ -59,17 +59,17 @@ public final class FivePassStep {
                 }
                 losses.forEach(Gradients::backward);
             } finally {
-                open.forEach(Chain::close);
+                open.forEach(Runnable::run);
             }
             return sum;
         }
     }
 
     private NDArray loss(
-            NDManager scope, List<Chain> open, TrainingBatch batch, Scale scale, double weight) {
-        Chain eyes = network.eyes(Window.of(model.vision().gridSide(), 0, 0));
-        open.add(eyes);
-        NDArray tokens = step.tokens(scope, eyes, batch); //                              [T, N, D]
+            NDManager scope, List<Runnable> open, TrainingBatch batch, Scale scale, double weight) {
+        Eyes eyes = new Eyes(model, network, Window.of(model.vision().gridSide(), 0, 0), 0);
+        open.add(eyes::close);
+        NDArray tokens = eyes.forward(scope, batch.pixels()); //                          [T, N, D]
         int count = batch.examples().size();
         int[] all =
                 Collections.nCopies(count, Integer.MAX_VALUE).stream().mapToInt(i -> i).toArray();
@@ -78,7 +78,7 @@ public final class FivePassStep {
                         step.cut(batch), Collections.nCopies(count, scale), options.longest(), all);
         NDArray x = network.embeddings(scope, tokens, places, options.pooling(), count);
         Chain layers = network.decoder(scope, places.length());
-        open.add(layers);
+        open.add(layers::close);
         LossWeights weights = new LossWeights(1, weight, 0, 0);
         return network.loss(
                         scope,

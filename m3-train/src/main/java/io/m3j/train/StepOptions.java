@@ -17,9 +17,16 @@ import io.m3j.core.torch.FloatType;
  *     cut off
  * @param window patches along a side of the windows that the tower's attention stays in while gradients
  *     are taken; 0 for the whole grid
+ * @param tilesAtOnce tiles that the tower takes together; of a batch with more, each portion is computed
+ *     again on the way back, so that the tower's memory is that of one portion. 0 for all
  */
 public record StepOptions(
-        Pooling pooling, FloatType type, int layersAgain, int longest, int window) {
+        Pooling pooling,
+        FloatType type,
+        int layersAgain,
+        int longest,
+        int window,
+        int tilesAtOnce) {
 
     /** Checks the numbers. */
     public StepOptions {
@@ -27,6 +34,9 @@ public record StepOptions(
         required(type, "type");
         if (window < 0) {
             throw new M3Exception("tower_window: expected 0 or more, found " + window);
+        }
+        if (tilesAtOnce < 0) {
+            throw new M3Exception("tiles_at_once: expected 0 or more, found " + tilesAtOnce);
         }
         if (layersAgain < 0 || longest < 2) {
             throw new M3Exception(
@@ -38,7 +48,7 @@ public record StepOptions(
     }
 
     /**
-     * Attention over the whole grid.
+     * Attention over the whole grid, all tiles together.
      *
      * @param pooling how the grid becomes the tokens of a coarser scale
      * @param type that products are computed in
@@ -46,7 +56,7 @@ public record StepOptions(
      * @param longest places of the decoder that an example may take
      */
     public StepOptions(Pooling pooling, FloatType type, int layersAgain, int longest) {
-        this(pooling, type, layersAgain, longest, 0);
+        this(pooling, type, layersAgain, longest, 0, 0);
     }
 
     /**
@@ -54,7 +64,15 @@ public record StepOptions(
      * @return these options with it
      */
     public StepOptions withWindow(int side) {
-        return new StepOptions(pooling, type, layersAgain, longest, side);
+        return new StepOptions(pooling, type, layersAgain, longest, side, tilesAtOnce);
+    }
+
+    /**
+     * @param tiles that the tower takes together; 0 for all
+     * @return these options with it
+     */
+    public StepOptions withTilesAtOnce(int tiles) {
+        return new StepOptions(pooling, type, layersAgain, longest, window, tiles);
     }
 
     /**

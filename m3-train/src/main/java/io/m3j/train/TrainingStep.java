@@ -4,7 +4,6 @@ import static io.m3j.core.Arguments.required;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.m3j.core.M3Exception;
 import io.m3j.core.torch.Gradients;
 import io.m3j.core.torch.TrainingKernels;
@@ -12,7 +11,6 @@ import io.m3j.train.MultiScaleLoss.Way;
 import io.m3j.train.data.Example;
 import io.m3j.vision.ImageProcessor;
 import io.m3j.vision.TileLayout;
-import java.nio.FloatBuffer;
 import java.util.Iterator;
 import java.util.List;
 
@@ -67,16 +65,16 @@ public final class TrainingStep {
      */
     public StepResult accumulate(TrainingBatch batch, LossOptions loss, double share, long seed) {
         try (NDManager scope = kernels.newManager();
-                Chain eyes = network.eyes(window(options.window(), seed))) {
+                Eyes eyes = eyes(window(options.window(), seed))) {
             CutBatch cut = cut(batch);
-            NDArray tokens = tokens(scope, eyes, batch); //                          [T, N, D]
+            NDArray tokens = eyes.forward(scope, batch.pixels()); //                 [T, N, D]
             boolean gather = !batch.pixels().isEmpty() && sees();
             NDArray leaf = gather ? Gradients.leaf(scope, tokens) : tokens;
             boolean back = gather || model.learns(Part.DECODER);
             StepResult result = of(loss).run(leaf, cut, share, new Way(back, gather), seed);
             result = grounded(result, leaf, cut, loss, share, back);
             if (gather) {
-                eyes.backward(Gradients.gradient(scope, leaf).orElseThrow(), false);
+                eyes.backward(Gradients.gradient(scope, leaf).orElseThrow());
             }
             return result;
         }
@@ -94,9 +92,9 @@ public final class TrainingStep {
         return kernels.withoutGradients(
                 () -> {
                     try (NDManager scope = kernels.newManager();
-                            Chain eyes = network.eyes(window(0, 0))) {
+                            Eyes eyes = eyes(window(0, 0))) {
                         CutBatch cut = cut(batch);
-                        NDArray tokens = tokens(scope, eyes, batch);
+                        NDArray tokens = eyes.forward(scope, batch.pixels());
                         StepResult result = of(loss).run(tokens, cut, 1, new Way(false, false), 0);
                         return grounded(result, tokens, cut, loss, 1, false);
                     }
@@ -125,6 +123,10 @@ public final class TrainingStep {
                             + " for their patches");
         }
         return result;
+    }
+
+    private Eyes eyes(Window window) {
+        return new Eyes(model, network, window, options.tilesAtOnce());
     }
 
     private Window window(int side, long seed) {
@@ -171,19 +173,5 @@ public final class TrainingStep {
             }
         }
         return cut;
-    }
-
-    NDArray tokens(NDManager scope, Chain eyes, TrainingBatch batch) {
-        long side = model.vision().imageSize();
-        if (batch.pixels().isEmpty()) {
-            long patches = (long) model.vision().gridSide() * model.vision().gridSide();
-            return kernels.zeros(
-                    scope, new Shape(0, patches, model.config().decoder().hiddenSize()));
-        }
-        long numbers = batch.pixels().stream().mapToLong(each -> each.length).sum();
-        FloatBuffer pixels = FloatBuffer.allocate(Math.toIntExact(numbers));
-        batch.pixels().forEach(pixels::put);
-        Shape shape = new Shape(numbers / (3 * side * side), 3, side, side);
-        return eyes.forward(kernels.parameter(scope, pixels.flip(), shape, false));
     }
 }

@@ -235,6 +235,45 @@ class RaggedBatchTest {
         return sum / labels;
     }
 
+    /** What the finest scale cuts off counts at no scale where scales are held against each other. */
+    @Test
+    void scalesAreComparedByTheIdsThatTheFinestLeaves() {
+        TrainableModel model = open(NEXT);
+        List<Example> masked = new ArrayList<>();
+        for (Example example : mixed()) {
+            long[] labels = example.labels().clone();
+            int place = 0;
+            int picture = 0;
+            for (int i = 0; i < labels.length; i++) {
+                labels[i] = place < 100 ? labels[i] : Example.IGNORED;
+                boolean slot = example.ids()[i] == M3Tokenizer.IMAGE_ID;
+                place += slot ? tokens(model, example.images().get(picture++)) : 1;
+            }
+            masked.add(new Example(example.id(), example.ids(), labels, example.images()));
+        }
+        assertThat(batch(model, masked).labelled())
+                .isBetween(6, mixed(model).labelled() - 5); // of a text, and of the first picture
+        LossOptions loss = LossOptions.mean(FEW).withDivergences(0.5, 0.25, 2);
+        StepResult cut =
+                new TrainingStep(model, StepOptions.plain(100))
+                        .accumulate(mixed(model), loss, 1, 0);
+        StepResult whole =
+                new TrainingStep(model, StepOptions.plain(LONGEST))
+                        .evaluate(batch(model, masked), loss);
+        for (Scale scale : FEW) {
+            assertThat(cut.crossEntropy().get(scale))
+                    .isCloseTo(whole.crossEntropy().get(scale), within(1e-5));
+            assertThat(cut.distillation().get(scale))
+                    .isCloseTo(whole.distillation().get(scale), within(1e-5));
+        }
+    }
+
+    private static int tokens(TrainableModel model, M3Image image) {
+        return model.imageProcessor()
+                .layout(image.width(), image.height())
+                .tokenCount(FEW.get(FEW.size() - 1));
+    }
+
     @Test
     void eachPictureStandsInItsOwnPlace() {
         TrainableModel model = open(NEXT);
@@ -372,6 +411,28 @@ class RaggedBatchTest {
         assertThat(product / norm(rounded) / norm(exact.get(NEWLINE))).isGreaterThan(0.99);
     }
 
+    /** Thirteen tiles: portions that end within a picture, a rest of one, and one that is all. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 5, 12, 13})
+    void tilesThatAreComputedAFewAtATimeGiveTheSameGradients(int atOnce) {
+        TrainableModel model = open(NEXT);
+        LossOptions loss = LossOptions.mean(FEW);
+        StepOptions plain = StepOptions.plain(LONGEST).withWindow(12);
+        TrainingBatch batch = mixed(model);
+        assertThat(batch.pixels().stream().mapToInt(p -> p.length).sum())
+                .isEqualTo(13 * 3 * 336 * 336);
+        double whole = new TrainingStep(model, plain).accumulate(batch, loss, 1, 5).loss();
+        Map<String, float[]> kept = Gathered.gradients(model);
+        model.zeroGradients();
+        int before = model.kernels().managedArrays();
+        TrainingStep step = new TrainingStep(model, plain.withTilesAtOnce(atOnce));
+        assertThat(step.accumulate(batch, loss, 1, 5).loss()).isCloseTo(whole, within(1e-6));
+        assertThat(model.kernels().managedArrays()).isEqualTo(before);
+        Gathered.assertClose(kept, Gathered.gradients(model), 1e-5);
+        double evaluated = new TrainingStep(model, plain).evaluate(batch, loss).loss();
+        assertThat(step.evaluate(batch, loss).loss()).isCloseTo(evaluated, within(1e-6));
+    }
+
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void atOneRandomScaleEachTheLossIsThatOfTheirLabelsTogether(long seed) {
@@ -446,6 +507,16 @@ class RaggedBatchTest {
         TrainableModel model = open(NEXT);
         Lora.attach(model, new LoraOptions(List.of("linear_1", "linear_2"), false, 2, 4), 1);
         assertThat(model.learns(NEWLINE)).isFalse();
+    }
+
+    @Test
+    void aModelThatStartsFromNothingHasANewlineToo() {
+        TrainableModel model = TrainableModel.random(Golden.checkpoint(NEXT), 3, Device.cpu());
+        opened.add(model);
+        assertThat(norm(model.parameters().get(NEWLINE).toFloatArray())).isBetween(0.1, 3.0);
+        TrainingStep step = new TrainingStep(model, StepOptions.plain(LONGEST));
+        step.accumulate(mixed(model), LossOptions.mean(FEW.subList(0, 2)), 1, 0);
+        assertThat(norm(Gathered.gradients(model).get(NEWLINE))).isPositive();
     }
 
     @Test

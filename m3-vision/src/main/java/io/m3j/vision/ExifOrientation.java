@@ -88,6 +88,11 @@ enum ExifOrientation {
         }
     }
 
+    /** The size of the upright picture. */
+    Resolution apply(Resolution stored) {
+        return transpose ? new Resolution(stored.height(), stored.width()) : stored;
+    }
+
     /** The upright picture. */
     M3Image apply(M3Image stored) {
         if (this == UPRIGHT) {

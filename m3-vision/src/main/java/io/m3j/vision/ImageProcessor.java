@@ -63,6 +63,13 @@ public final class ImageProcessor {
     }
 
     /**
+     * @return whether pictures are cut into tiles
+     */
+    public boolean cuts() {
+        return anyResolution.isPresent();
+    }
+
+    /**
      * @param width of a picture, pixels
      * @param height of a picture, pixels
      * @return how it is cut into tiles

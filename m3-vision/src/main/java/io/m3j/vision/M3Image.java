@@ -26,6 +26,9 @@ public final class M3Image {
     /** The longest side that a picture may have, in pixels. */
     public static final int LONGEST_SIDE = 65_535;
 
+    /** Bytes in which a file says its size; a JPEG's may stand behind a thumbnail and a colour profile. */
+    private static final int BEGINNING = 1 << 18;
+
     private final int width;
     private final int height;
     private final byte[] rgb;
@@ -74,6 +77,31 @@ public final class M3Image {
         } catch (IOException e) {
             throw new M3Exception(name + ": cannot be read (" + e + ")", e);
         }
+    }
+
+    /**
+     * The size of a picture, told by the beginning of its file where that is enough: for a great many
+     * pictures. Of an orientation, only a JPEG's is known then; and a file of which this tells a size may
+     * still be a broken one.
+     *
+     * @param file PNG, JPEG, GIF, BMP or WebP, whatever its name says
+     * @param reading orientation and limits
+     * @return width and height in pixels
+     * @throws M3Exception as {@link #of(Path)}
+     */
+    public static Resolution size(Path file, ImageReading reading) {
+        byte[] beginning;
+        try (InputStream stream = Files.newInputStream(required(file, "file"))) {
+            beginning = stream.readNBytes(BEGINNING);
+        } catch (IOException e) {
+            beginning = new byte[0]; // reading all of it says why
+        }
+        return PictureDecoder.size(beginning, reading)
+                .orElseGet(
+                        () -> {
+                            M3Image image = of(file, reading);
+                            return new Resolution(image.width(), image.height());
+                        });
     }
 
     /**

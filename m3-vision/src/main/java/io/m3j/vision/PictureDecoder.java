@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
@@ -63,6 +64,32 @@ final class PictureDecoder {
                             ? stored
                             : ExifOrientation.of(format, encoded).apply(stored);
                 });
+    }
+
+    /**
+     * @param beginning of a file
+     * @return the size of the picture; empty if this does not tell it
+     */
+    static Optional<Resolution> size(byte[] beginning, ImageReading reading) {
+        PictureFormat format = PictureFormat.of(beginning);
+        if (format == null || format == PictureFormat.GIF) {
+            return Optional.empty(); // a GIF's size is that of its canvas
+        }
+        ImageReader reader = reader(format, "image");
+        try (ImageInputStream stream =
+                new MemoryCacheImageInputStream(new ByteArrayInputStream(beginning))) {
+            reader.setInput(stream, true, true);
+            Resolution stored = new Resolution(reader.getWidth(0), reader.getHeight(0));
+            boolean turned =
+                    format == PictureFormat.JPEG
+                            && reading.orientation() != ImageReading.Orientation.IGNORE;
+            return Optional.of(
+                    turned ? ExifOrientation.of(format, beginning).apply(stored) : stored);
+        } catch (IOException | RuntimeException | StackOverflowError | InternalError e) {
+            return Optional.empty(); // cut off too early, or broken
+        } finally {
+            reader.dispose();
+        }
     }
 
     /** Turns whatever a decoder throws at a broken picture into a failure that names the picture. */

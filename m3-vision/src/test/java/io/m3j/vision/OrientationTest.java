@@ -1,15 +1,22 @@
 package io.m3j.vision;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.m3j.core.M3Exception;
 import java.awt.image.BufferedImage;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.zip.CRC32;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -46,6 +53,40 @@ class OrientationTest {
         M3Image upright = M3Image.of(bytes);
         assertThat(upright.width()).isEqualTo(stored.height());
         assertThat(upright).isEqualTo(ExifOrientation.TURNED_RIGHT.apply(stored));
+    }
+
+    /** Of a turned picture a JPEG says so at its beginning. */
+    @ParameterizedTest
+    @CsvSource({"exif_6.jpg, true", "exif_6.png, false", "exif_6.webp, false"})
+    void theBeginningOfAFileTellsItsSize(String name, boolean turned, @TempDir Path directory)
+            throws IOException {
+        byte[] bytes = PictureFiles.bytes(name);
+        Path file = Files.write(directory.resolve("picture"), bytes);
+        M3Image expected = turned ? M3Image.of(bytes) : M3Image.of(bytes, AS_STORED);
+        assertThat(expected.width()).isNotEqualTo(expected.height());
+        Resolution size = new Resolution(expected.width(), expected.height());
+        assertThat(M3Image.size(file, ImageReading.defaults())).isEqualTo(size);
+        M3Image stored = M3Image.of(bytes, AS_STORED);
+        assertThat(M3Image.size(file, AS_STORED))
+                .isEqualTo(new Resolution(stored.width(), stored.height()));
+        // Bytes that decoding would need are not read.
+        Files.write(file, Arrays.copyOf(bytes, bytes.length - 20));
+        assertThat(M3Image.size(file, AS_STORED))
+                .isEqualTo(new Resolution(stored.width(), stored.height()));
+    }
+
+    @Test
+    void whatIsNoPictureHasNoSize(@TempDir Path directory) throws IOException {
+        Path file = Files.write(directory.resolve("text"), new byte[] {1, 2, 3});
+        assertThatThrownBy(() -> M3Image.size(file, ImageReading.defaults()))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("text: not a picture");
+        assertThatThrownBy(() -> M3Image.size(directory, ImageReading.defaults()))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("found a directory");
+        Path gif = directory.resolve("a.gif");
+        Files.write(gif, PictureFiles.written(letters(), "gif"));
+        assertThat(M3Image.size(gif, ImageReading.defaults())).isEqualTo(new Resolution(3, 2));
     }
 
     @Test

@@ -171,6 +171,28 @@ public final class TrainingKernels implements AutoCloseable {
         }
     }
 
+    /**
+     * @param owner owns the result
+     * @param parts [any, …] each, one or more
+     * @return one behind the other
+     */
+    public NDArray join(NDManager owner, List<NDArray> parts) {
+        return one(owner, "join", parts);
+    }
+
+    /**
+     * @param owner owns the result
+     * @param x [any, …]
+     * @param from the first
+     * @param to the one behind the last
+     * @return those of it
+     */
+    public NDArray some(NDManager owner, NDArray x, long from, long to) {
+        try (NDManager scope = newManager()) {
+            return one(owner, "some", x, sizes(scope, from, to));
+        }
+    }
+
     // The model
 
     /**

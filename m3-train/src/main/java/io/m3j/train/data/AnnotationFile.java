@@ -22,7 +22,7 @@ import java.util.HexFormat;
 
 /**
  * The annotations of a JSON file, any of which is read alone. The file is read once when it is
- * opened; what stays in memory are 20 bytes for each, while it is opened up to three times that. It is not held open. Safe for use by several
+ * opened; what stays in memory are 24 bytes for each, while it is opened up to three times that. It is not held open. Safe for use by several
  * threads.
  */
 final class AnnotationFile {
@@ -50,6 +50,7 @@ final class AnnotationFile {
     private int[] sizes = new int[64];
     private int[] lines = new int[64];
     private int[] lengths = new int[64];
+    private int[] pictures = new int[64];
     private BadExample firstProblem;
     private boolean anyGood;
 
@@ -77,6 +78,7 @@ final class AnnotationFile {
         sizes = Arrays.copyOf(sizes, size);
         lines = Arrays.copyOf(lines, size);
         lengths = Arrays.copyOf(lengths, size);
+        pictures = Arrays.copyOf(pictures, size);
     }
 
     private String index() throws IOException {
@@ -108,13 +110,16 @@ final class AnnotationFile {
             sizes = Arrays.copyOf(sizes, larger);
             lines = Arrays.copyOf(lines, larger);
             lengths = Arrays.copyOf(lengths, larger);
+            pictures = Arrays.copyOf(pictures, larger);
         }
         offsets[size] = offset;
         sizes[size] = length;
         lines[size] = line;
         size++;
         try {
-            lengths[size - 1] = parse(size - 1, bytes, length).length();
+            Annotation annotation = parse(size - 1, bytes, length);
+            lengths[size - 1] = annotation.length();
+            pictures[size - 1] = annotation.images().size();
             anyGood = true;
         } catch (BadExample e) {
             lengths[size - 1] = -1;
@@ -203,6 +208,14 @@ final class AnnotationFile {
      */
     int length(int index) {
         return lengths[index];
+    }
+
+    /**
+     * @param index of an annotation
+     * @return how many pictures it has; 0 if it is broken
+     */
+    int pictures(int index) {
+        return pictures[index];
     }
 
     /**

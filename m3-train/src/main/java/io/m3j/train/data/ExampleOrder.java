@@ -6,6 +6,7 @@ import io.m3j.core.M3Exception;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Random;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 
 /**
@@ -77,8 +78,22 @@ public final class ExampleOrder {
      * @throws M3Exception if there is no example, or no place in a batch
      */
     public static ExampleOrder grouped(ExampleSource source, int batchSize, long seed) {
-        int size = required(source, "source").size();
-        int[] lengths = IntStream.range(0, size).map(source::length).toArray();
+        return grouped(required(source, "source").size(), source::length, batchSize, seed);
+    }
+
+    /**
+     * The same by lengths that somebody else tells, such as one that counts what pictures take.
+     *
+     * @param size how many examples there are
+     * @param length of each, negative for one without a picture; asked for once, now, by several threads
+     * @param batchSize examples a batch
+     * @param seed of the order
+     * @return the order
+     * @throws M3Exception if there is no example, or no place in a batch
+     */
+    public static ExampleOrder grouped(
+            int size, IntUnaryOperator length, int batchSize, long seed) {
+        int[] lengths = IntStream.range(0, size).parallel().map(length).toArray();
         int[] pictures = IntStream.range(0, size).filter(i -> lengths[i] >= 0).toArray();
         int[] texts = IntStream.range(0, size).filter(i -> lengths[i] < 0).toArray();
         return new ExampleOrder(new int[][] {pictures, texts}, lengths, batchSize, seed);

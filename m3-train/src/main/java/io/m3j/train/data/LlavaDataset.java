@@ -8,6 +8,7 @@ import io.m3j.llm.M3Tokenizer;
 import io.m3j.train.data.BadExample.Reason;
 import io.m3j.vision.ImageReading;
 import io.m3j.vision.M3Image;
+import io.m3j.vision.Resolution;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -29,7 +30,7 @@ import java.util.Objects;
  * as LLaVA has it; with several, a turn's only one does ({@link LabelMask#lonelyImagesFirst}). There
  * must be as many places as pictures.
  *
- * <p>Opening reads the JSON once (its pictures not) and keeps 20 bytes an example; {@link #get} reads
+ * <p>Opening reads the JSON once (its pictures not) and keeps 24 bytes an example; {@link #get} reads
  * one object and decodes its pictures. No file is held open. Nothing is cut to a length: that is for
  * after the pictures are put in.
  */
@@ -138,6 +139,15 @@ public final class LlavaDataset implements ExampleSource {
     }
 
     private M3Image picture(String name, String image) {
+        Path file = file(name, image);
+        try {
+            return M3Image.of(file, reading);
+        } catch (M3Exception e) {
+            throw new BadExample(Reason.BROKEN_IMAGE, name + ": " + e.getMessage(), e);
+        }
+    }
+
+    private Path file(String name, String image) {
         Path file;
         try {
             file = images.resolve(image);
@@ -154,16 +164,32 @@ public final class LlavaDataset implements ExampleSource {
                             + ": expected a picture, found no file "
                             + Annotation.shortened(file.toString()));
         }
-        try {
-            return M3Image.of(file, reading);
-        } catch (M3Exception e) {
-            throw new BadExample(Reason.BROKEN_IMAGE, name + ": " + e.getMessage(), e);
-        }
+        return file;
     }
 
     @Override
     public int length(int index) {
         return annotations.length(Objects.checkIndex(index, size()));
+    }
+
+    @Override
+    public int pictures(int index) {
+        return annotations.pictures(Objects.checkIndex(index, size()));
+    }
+
+    /**
+     * {@inheritDoc} Reads the beginning of each file ({@link M3Image#size}).
+     *
+     * @throws BadExample if a file is missing
+     */
+    @Override
+    public List<Resolution> pictureSizes(int index) {
+        Annotation annotation = annotations.read(Objects.checkIndex(index, size()));
+        List<Resolution> sizes = new ArrayList<>();
+        for (String image : annotation.images()) {
+            sizes.add(M3Image.size(file(annotations.where(index), image), reading));
+        }
+        return sizes;
     }
 
     /**

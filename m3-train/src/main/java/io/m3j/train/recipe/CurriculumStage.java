@@ -4,7 +4,11 @@ import static io.m3j.core.Arguments.required;
 
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
+import io.m3j.train.Part;
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * One stage of a curriculum that begins with coarse scales.
@@ -15,14 +19,25 @@ import java.util.List;
  *     whole grid
  * @param scales that are trained; none if the decoder rests while the visual tokens learn to say what
  *     lies under their patches
+ * @param rates highest learning rate of each part in this stage; empty for the run's
  */
 public record CurriculumStage(
-        long untilStep, double untilFraction, List<Scale> scales, int towerWindow) {
+        long untilStep,
+        double untilFraction,
+        List<Scale> scales,
+        int towerWindow,
+        Map<Part, Double> rates) {
 
-    /** Checks that one end is given. */
+    /** Checks that one end is given, and the rates of all parts or of none. */
     public CurriculumStage {
         scales = required(scales, "scales").stream().distinct().sorted().toList();
         Range.atLeast(0, "tower_window", towerWindow);
+        EnumMap<Part, Double> byPart = new EnumMap<>(Part.class);
+        byPart.putAll(required(rates, "rates"));
+        rates = Collections.unmodifiableMap(byPart);
+        if (!rates.isEmpty()) {
+            Recipe.checkRates(rates);
+        }
         if ((untilStep == 0) == (untilFraction == 0)) {
             throw new M3Exception(
                     "until_step: expected until_step or until_fraction, found "

@@ -40,14 +40,16 @@ final class DataReader {
 
     private static DataSource scenes(ConfigJson json) {
         ConfigJson scenes =
-                json.object("scenes").only("seed", "count", "questions_per_scene", "crowded");
+                json.object("scenes")
+                        .only("seed", "count", "questions_per_scene", "crowded", "captions");
         return scenes.checked(
                 () ->
                         new DataSource.Scenes(
                                 whole(scenes, "seed", 0),
                                 scenes.integer("count"),
                                 scenes.integer("questions_per_scene", 1),
-                                scenes.flag("crowded", false)));
+                                scenes.flag("crowded", false),
+                                scenes.flag("captions", false)));
     }
 
     Optional<EvaluationPlan> evaluation() {

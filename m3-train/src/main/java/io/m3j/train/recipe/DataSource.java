@@ -30,8 +30,9 @@ public sealed interface DataSource {
      * @param count of scenes
      * @param questionsPerScene how many of each scene's questions
      * @param crowded whether they are pictures full of small things, to learn to see from
+     * @param captions whether the caption is asked for, in place of questions
      */
-    record Scenes(long seed, int count, int questionsPerScene, boolean crowded)
+    record Scenes(long seed, int count, int questionsPerScene, boolean crowded, boolean captions)
             implements DataSource {
         /** Checks the counts, and that no scene is kept for reporting. */
         public Scenes {

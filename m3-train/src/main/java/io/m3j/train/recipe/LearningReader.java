@@ -44,10 +44,11 @@ final class LearningReader {
         return root.checked(
                 () ->
                         new StepOptions(
-                                word(root, "pooling", Pooling.AVERAGE, Pooling.values()),
-                                precision(),
-                                root.integer("activation_checkpointing", 0),
-                                root.integer("max_length", MAXIMUM_LENGTH)));
+                                        word(root, "pooling", Pooling.AVERAGE, Pooling.values()),
+                                        precision(),
+                                        root.integer("activation_checkpointing", 0),
+                                        root.integer("max_length", MAXIMUM_LENGTH))
+                                .withTilesAtOnce(root.integer("tiles_at_once", 0)));
     }
 
     private ConfigJson optimizer() {
@@ -93,16 +94,19 @@ final class LearningReader {
     }
 
     Map<Part, Double> rates() {
-        ConfigJson optimizer = optimizer();
+        return rates(optimizer());
+    }
+
+    private static Map<Part, Double> rates(ConfigJson json) {
         Map<Part, Double> rates = new EnumMap<>(Part.class);
-        JsonNode value = optimizer.raw("learning_rate");
+        JsonNode value = json.raw("learning_rate");
         if (value.isObject()) {
-            ConfigJson parts = optimizer.object("learning_rate").only(words(Part.values()));
+            ConfigJson parts = json.object("learning_rate").only(words(Part.values()));
             for (Part part : Part.values()) {
                 rates.put(part, positive(parts, word(part)));
             }
         } else {
-            double all = positive(optimizer, "learning_rate");
+            double all = positive(json, "learning_rate");
             Arrays.stream(Part.values()).forEach(part -> rates.put(part, all));
         }
         return rates;
@@ -179,7 +183,7 @@ final class LearningReader {
     }
 
     private static CurriculumStage stage(ConfigJson json) {
-        json.only("until_step", "until_fraction", "scales", "tower_window");
+        json.only("until_step", "until_fraction", "scales", "tower_window", "learning_rate");
         if (!json.has("scales")) {
             throw new M3Exception(json.where() + ": scales is missing, expected a list of scales");
         }
@@ -189,6 +193,7 @@ final class LearningReader {
                                 json.integer("until_step", 0),
                                 json.number("until_fraction", 0),
                                 scales(json),
-                                json.integer("tower_window", 0)));
+                                json.integer("tower_window", 0),
+                                json.has("learning_rate") ? rates(json) : Map.of()));
     }
 }

@@ -78,11 +78,7 @@ public record Recipe(
         if (data.isEmpty()) {
             throw new M3Exception("data: expected one source or more, found none");
         }
-        if (!rates.keySet().equals(EnumSet.allOf(Part.class))) {
-            throw new M3Exception(
-                    "learning_rate: expected one for each part, found " + rates.keySet());
-        }
-        rates.forEach((part, rate) -> Range.notNegative("learning_rate of " + part, rate));
+        checkRates(rates);
         if (!(clipNorm > 0)) {
             throw new M3Exception("clip_norm: expected a number above 0, found " + clipNorm);
         }
@@ -99,6 +95,14 @@ public record Recipe(
         if (!loss.scales().isEmpty()) {
             requireMetric(evaluation, loss.scales());
         }
+    }
+
+    static void checkRates(Map<Part, Double> rates) {
+        if (!rates.keySet().equals(EnumSet.allOf(Part.class))) {
+            throw new M3Exception(
+                    "learning_rate: expected one for each part, found " + rates.keySet());
+        }
+        rates.forEach((part, rate) -> Range.notNegative("learning_rate of " + part, rate));
     }
 
     private static void checkScales(List<CurriculumStage> curriculum, LossRecipe loss) {
@@ -208,6 +212,23 @@ public record Recipe(
     public StepOptions stepAt(long step, long total) {
         return this.step.withWindow(
                 stageAt(step, total).map(CurriculumStage::towerWindow).orElse(0));
+    }
+
+    /**
+     * @param step steps that have been taken
+     * @param total steps of the run
+     * @return learning rate of each part in this step, as stage and schedule have it
+     */
+    public Map<Part, Double> ratesAt(long step, long total) {
+        Map<Part, Double> highest =
+                stageAt(step, total)
+                        .map(CurriculumStage::rates)
+                        .filter(own -> !own.isEmpty())
+                        .orElse(rates);
+        double factor = schedule.factor(step, total);
+        Map<Part, Double> now = new EnumMap<>(Part.class);
+        highest.forEach((part, rate) -> now.put(part, rate * factor));
+        return now;
     }
 
     /**

@@ -53,6 +53,7 @@ final class RecipeReader {
                 "precision",
                 "save_precision",
                 "activation_checkpointing",
+                "tiles_at_once",
                 "curriculum",
                 "evaluation",
                 "checkpoints",

@@ -15,6 +15,7 @@ import io.m3j.train.synthetic.SceneOptions;
 import io.m3j.train.synthetic.Scenes;
 import io.m3j.train.synthetic.ScenesSource;
 import io.m3j.vision.ClipVisionConfig;
+import io.m3j.vision.Resolution;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -96,6 +97,9 @@ public final class DataSources implements AutoCloseable {
                         scenes.questionsPerScene(),
                         tokenizer,
                         template);
+        if (scenes.captions()) {
+            examples = examples.captioned();
+        }
         return gridSide.isPresent() ? examples.grounded(gridSide.getAsInt()) : examples;
     }
 
@@ -129,6 +133,18 @@ public final class DataSources implements AutoCloseable {
         public int length(int index) {
             int start = start(index);
             return source(index).length(index - start);
+        }
+
+        @Override
+        public int pictures(int index) {
+            int start = start(index);
+            return source(index).pictures(index - start);
+        }
+
+        @Override
+        public List<Resolution> pictureSizes(int index) {
+            int start = start(index);
+            return source(index).pictureSizes(index - start);
         }
 
         @Override

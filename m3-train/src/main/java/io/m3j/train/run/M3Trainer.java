@@ -27,7 +27,6 @@ import io.m3j.train.run.Preparation.Prepared;
 import io.m3j.train.run.RunReport.End;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -102,10 +101,11 @@ public final class M3Trainer implements AutoCloseable {
             scales = recipe.loss().scales(model.ladder());
             recipe.requireMetric(scales);
             recipe.curriculum().forEach(this::check);
-            order = order(data.examples());
+            requireWholePicturesForGrounding();
+            preparation = preparation(data.examples());
+            order = order(data.examples().size());
             int accumulation = recipe.batching().accumulation();
             total = recipe.length().steps((double) order.batchesPerEpoch() / accumulation);
-            preparation = preparation(data.examples());
             evaluation = recipe.evaluation().map(plan -> evaluation(plan, data));
             faults = new Faults(recipe.faults(), listener, state);
             gradient = new StepGradient(recipe, model, optimizer, scales, total, faults);
@@ -172,11 +172,21 @@ public final class M3Trainer implements AutoCloseable {
         TrainingStep.check(model, recipe.step().withWindow(stage.towerWindow()));
     }
 
-    private ExampleOrder order(ExampleSource source) {
+    private void requireWholePicturesForGrounding() {
+        if (recipe.loss().grounding() > 0 && model.config().anyResolution().isPresent()) {
+            throw new M3Exception(
+                    "loss.grounding: expected 0 for a model of any resolution, which cuts pictures into"
+                            + " tiles, found "
+                            + recipe.loss().grounding()
+                            + ": words for patches are those of a whole picture");
+        }
+    }
+
+    private ExampleOrder order(int examples) {
         int size = recipe.batching().size();
         return recipe.batching().groupByLength()
-                ? ExampleOrder.grouped(source, size, recipe.seed())
-                : ExampleOrder.shuffled(source.size(), size, recipe.seed());
+                ? ExampleOrder.grouped(examples, preparation::length, size, recipe.seed())
+                : ExampleOrder.shuffled(examples, size, recipe.seed());
     }
 
     private Preparation preparation(ExampleSource source) {
@@ -257,7 +267,7 @@ public final class M3Trainer implements AutoCloseable {
         StepTally tally = new StepTally();
         OptionalDouble norm =
                 keepingWhatWasLearnt(() -> gradient.gather(feed, state.step(), tally));
-        Map<Part, Double> rates = rates();
+        Map<Part, Double> rates = recipe.ratesAt(state.step(), total);
         if (norm.isPresent()) {
             optimizer.step(rates::get);
             last = tally;
@@ -293,13 +303,6 @@ public final class M3Trainer implements AutoCloseable {
             }
             throw e;
         }
-    }
-
-    private Map<Part, Double> rates() {
-        double factor = recipe.schedule().factor(state.step(), total);
-        Map<Part, Double> rates = new EnumMap<>(Part.class);
-        recipe.rates().forEach((part, rate) -> rates.put(part, rate * factor));
-        return rates;
     }
 
     /** Returns whether this is the best model so far, where somebody asks. */

@@ -1,5 +1,6 @@
 package io.m3j.train.run;
 
+import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.llm.M3Tokenizer;
 import io.m3j.train.TrainingBatch;
@@ -53,6 +54,34 @@ final class Preparation {
         Example example = source.get(index);
         requireLabels(example);
         return new Prepared(example, example.images().stream().map(processor::tiles).toList());
+    }
+
+    /**
+     * How long an example is at the finest scale, for batches of like lengths.
+     *
+     * @param index of an example
+     * @return what its source says, with what its pictures take as far as their sizes are known; negative
+     *     if it has none
+     */
+    int length(int index) {
+        int words = source.length(index);
+        if (words < 0) {
+            return words;
+        }
+        try {
+            return Math.addExact(words, visualTokens(index));
+        } catch (M3Exception e) {
+            return words; // what is wrong with it is said when its turn comes
+        }
+    }
+
+    private int visualTokens(int index) {
+        if (!processor.cuts()) {
+            return Math.multiplyExact(source.pictures(index), finest.tokens());
+        }
+        return source.pictureSizes(index).stream()
+                .mapToInt(size -> processor.layout(size.width(), size.height()).tokenCount(finest))
+                .reduce(0, Math::addExact);
     }
 
     /**

@@ -5,8 +5,6 @@ import io.m3j.train.synthetic.ScenePlan.Spot;
 import io.m3j.train.synthetic.ScenePlan.Text;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * Asks two questions of each family about a planned scene. A question has one right answer, and its
@@ -28,7 +26,10 @@ final class QuestionWriter {
     private final List<Question> questions = new ArrayList<>();
 
     /** A thing that a question can name, and where it is. */
-    private record Thing(String name, Spot spot) {}
+    record Thing(String name, Spot spot) {}
+
+    /** The side on which one thing lies, seen from another. */
+    record Pair(String from, String to, String side) {}
 
     private QuestionWriter(ScenePlan plan, SceneRandom random) {
         this.plan = plan;
@@ -76,11 +77,7 @@ final class QuestionWriter {
     }
 
     private void relations() {
-        Small third = plan.shapes().get(2);
-        List<Thing> things = new ArrayList<>();
-        things.add(new Thing("big object", plan.big().spot()));
-        things.add(new Thing("small " + third.shape().word(), third.spot()));
-        plan.readables().forEach(text -> things.add(new Thing(text.kind().word(), text.spot())));
+        List<Thing> things = things(plan);
         random.shuffle(things);
         List<Thing> clear = things.stream().filter(QuestionWriter::isInAQuarter).toList();
         if (!clear.isEmpty()) {
@@ -89,18 +86,40 @@ final class QuestionWriter {
         }
         List<String> sides = new ArrayList<>(List.of("left", "right", "above", "below"));
         random.shuffle(sides);
+        List<Pair> pairs = pairs(things);
         for (String side : sides) {
-            for (Thing a : things) {
-                for (Thing b : things) {
-                    boolean enough =
-                            questions.stream().filter(q -> q.family() == Family.RELATION).count()
-                                    == 2;
-                    if (!enough && a != b && side.equals(side(a.spot(), b.spot()))) {
-                        ask(Family.RELATION, Phrasings.SIDE, side, a.name(), b.name());
-                    }
+            for (Pair pair : pairs) {
+                boolean enough =
+                        questions.stream().filter(q -> q.family() == Family.RELATION).count() == 2;
+                if (!enough && side.equals(pair.side())) {
+                    ask(Family.RELATION, Phrasings.SIDE, side, pair.from(), pair.to());
                 }
             }
         }
+    }
+
+    /** The things whose place can be asked for: the big object, the third small shape, what can be read. */
+    static List<Thing> things(ScenePlan plan) {
+        Small third = plan.shapes().get(2);
+        List<Thing> things = new ArrayList<>();
+        things.add(new Thing("big object", plan.big().spot()));
+        things.add(new Thing("small " + third.shape().word(), third.spot()));
+        plan.readables().forEach(text -> things.add(new Thing(text.kind().word(), text.spot())));
+        return things;
+    }
+
+    /** All pairs of things of which one is clearly beside, above or below the other. */
+    static List<Pair> pairs(List<Thing> things) {
+        List<Pair> pairs = new ArrayList<>();
+        for (Thing a : things) {
+            for (Thing b : things) {
+                String side = side(a.spot(), b.spot());
+                if (a != b && !side.equals("between")) {
+                    pairs.add(new Pair(a.name(), b.name(), side));
+                }
+            }
+        }
+        return pairs;
     }
 
     private static boolean isInAQuarter(Thing thing) {
@@ -145,36 +164,5 @@ final class QuestionWriter {
             text = text.replace("{b}", names[1]);
         }
         questions.add(new Question(family, text, answer));
-    }
-
-    /** Says what the picture shows, from the whole to the detail. */
-    static String caption(ScenePlan plan, boolean crowded) {
-        String where = "The background is a " + plan.place().word() + " at ";
-        String big = plan.light().word() + ". The big object is " + a(plan.big().colour()) + " ";
-        String kind = plan.big().kind().word() + ". ";
-        if (crowded) {
-            return (where + big + kind).strip();
-        }
-        String counts =
-                Stream.of(plan.firstKind(), plan.secondKind())
-                        .map(thing -> counted(thing, plan.count(thing)))
-                        .collect(Collectors.joining(" and ", "There are ", ". "));
-        String shapes =
-                plan.shapes().stream()
-                        .map(small -> a(small.colour()) + " " + small.shape().word())
-                        .collect(Collectors.joining(", ", "The small shapes are ", ". "));
-        String texts =
-                plan.readables().stream()
-                        .map(text -> "The " + text.kind().word() + " says " + text.text() + ".")
-                        .collect(Collectors.joining(" "));
-        return where + big + kind + counts + shapes + texts;
-    }
-
-    private static String a(Colour colour) {
-        return (colour == Colour.ORANGE ? "an " : "a ") + colour.word();
-    }
-
-    private static String counted(CountedThing kind, int count) {
-        return Words.NUMBERS.get(count) + " " + (count == 1 ? kind.word() : kind.plural());
     }
 }

@@ -15,6 +15,7 @@ public final class Scene {
     private final long seed;
     private final int index;
     private final List<Question> questions;
+    private final String caption;
 
     Scene(long seed, int index, SceneOptions options) {
         this.seed = seed;
@@ -24,6 +25,7 @@ public final class Scene {
         plan = ScenePlanner.plan(random.split(), options);
         random.split(); // the painter's
         questions = QuestionWriter.write(plan, random.split(), options.crowded());
+        caption = CaptionWriter.write(plan, random.split(), options.crowded());
     }
 
     /**
@@ -53,10 +55,11 @@ public final class Scene {
     }
 
     /**
-     * @return what the picture shows, from the whole to the detail
+     * @return all that the picture shows, a sentence for each fact, in an order of this scene's own; of a
+     *     crowd place, time of day and big object
      */
     public String caption() {
-        return QuestionWriter.caption(plan, options.crowded());
+        return caption;
     }
 
     /**

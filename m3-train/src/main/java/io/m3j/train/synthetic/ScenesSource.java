@@ -30,12 +30,16 @@ import java.util.stream.LongStream;
  */
 public final class ScenesSource implements ExampleSource {
 
+    /** What asks for a caption. */
+    static final String CAPTION_PROMPT = "Describe the picture.";
+
     private final Scenes scenes;
     private final int count;
     private final int questions;
     private final M3Tokenizer tokenizer;
     private final LabelMask mask;
     private final int gridSide;
+    private final boolean captions;
     private final Map<String, int[]> idsOfWords = new ConcurrentHashMap<>();
 
     /**
@@ -52,7 +56,7 @@ public final class ScenesSource implements ExampleSource {
             int questions,
             M3Tokenizer tokenizer,
             PromptTemplate template) {
-        this(scenes, count, questions, tokenizer, template, 0);
+        this(scenes, count, questions, tokenizer, template, 0, false);
     }
 
     private ScenesSource(
@@ -61,13 +65,15 @@ public final class ScenesSource implements ExampleSource {
             int questions,
             M3Tokenizer tokenizer,
             PromptTemplate template,
-            int gridSide) {
+            int gridSide,
+            boolean captions) {
         this.gridSide = gridSide;
         this.scenes = required(scenes, "scenes");
         this.count = count;
         this.questions = questions;
         this.tokenizer = required(tokenizer, "tokenizer");
         this.mask = new LabelMask(template, tokenizer);
+        this.captions = captions;
         if (count < 1) {
             throw new M3Exception("scenes: a count of 1 or more expected, found " + count);
         }
@@ -86,7 +92,16 @@ public final class ScenesSource implements ExampleSource {
         if (side < 1) {
             throw new M3Exception("patches along a side: 1 or more expected, found " + side);
         }
-        return new ScenesSource(scenes, count, questions, tokenizer, mask.template(), side);
+        return new ScenesSource(
+                scenes, count, questions, tokenizer, mask.template(), side, captions);
+    }
+
+    /**
+     * @return examples of the same pictures that ask for the caption, in place of questions
+     */
+    public ScenesSource captioned() {
+        return new ScenesSource(
+                scenes, count, questions, tokenizer, mask.template(), gridSide, true);
     }
 
     @Override
@@ -110,9 +125,26 @@ public final class ScenesSource implements ExampleSource {
     }
 
     @Override
+    public int pictures(int index) {
+        return 1;
+    }
+
+    @Override
     public String fingerprint() {
         Object facts =
-                List.of(scenes.options(), count, questions, mask.template().name(), gridSide);
+                captions
+                        ? List.of(
+                                scenes.options(),
+                                count,
+                                "captions",
+                                mask.template().name(),
+                                gridSide)
+                        : List.of(
+                                scenes.options(),
+                                count,
+                                questions,
+                                mask.template().name(),
+                                gridSide);
         return "scenes-" + scenes.seed() + "-" + Integer.toHexString(facts.toString().hashCode());
     }
 
@@ -142,15 +174,22 @@ public final class ScenesSource implements ExampleSource {
         return scenes.scene(Objects.checkIndex(index, count));
     }
 
-    /** What the model is to write: the answers and what ends them. */
-    private LabelledIds labelled(Scene scene) {
+    private Turn[] turns(Scene scene) {
+        String image = M3Tokenizer.IMAGE_MARKER + "\n";
+        if (captions) {
+            return new Turn[] {Turn.user(image + CAPTION_PROMPT), Turn.assistant(scene.caption())};
+        }
         List<Turn> turns = new ArrayList<>();
         for (Question question : scene.questions().subList(0, questions)) {
-            String image = turns.isEmpty() ? M3Tokenizer.IMAGE_MARKER + "\n" : "";
-            turns.add(Turn.user(image + question.text()));
+            turns.add(Turn.user((turns.isEmpty() ? image : "") + question.text()));
             turns.add(Turn.assistant(question.answer()));
         }
-        LabelledIds labelled = mask.apply(Conversation.of(turns.toArray(Turn[]::new)), true);
+        return turns.toArray(Turn[]::new);
+    }
+
+    /** What the model is to write: the answers and what ends them. */
+    private LabelledIds labelled(Scene scene) {
+        LabelledIds labelled = mask.apply(Conversation.of(turns(scene)), true);
         labelled.mismatch()
                 .ifPresent(
                         why -> {

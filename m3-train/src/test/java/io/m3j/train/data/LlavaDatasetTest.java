@@ -10,6 +10,7 @@ import io.m3j.llm.M3Tokenizer;
 import io.m3j.llm.PromptTemplate;
 import io.m3j.train.data.BadExample.Reason;
 import io.m3j.vision.M3Image;
+import io.m3j.vision.Resolution;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -83,6 +84,12 @@ class LlavaDatasetTest {
                         "Like <image>");
         Example example = dataset("a.jsonl", several).get(0);
         assertThat(example.images().stream().map(M3Image::width)).containsExactly(3, 1, 3);
+        LlavaDataset dataset = dataset("b.jsonl", several + "\n" + TEXT + "\nbroken");
+        assertThat(IntStream.range(0, 3).map(dataset::pictures)).containsExactly(3, 0, 0);
+        assertThat(dataset.pictureSizes(0))
+                .extracting(Resolution::toString)
+                .containsExactly("3×5", "1×1", "3×5");
+        assertThat(dataset.pictureSizes(1)).isEmpty();
         assertThat(example.labels()).doesNotContain(M3Tokenizer.IMAGE_ID);
         assertThat(spoken(example).strip()).isEqualTo("Like</s>");
     }

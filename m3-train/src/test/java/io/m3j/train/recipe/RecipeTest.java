@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,6 +43,7 @@ class RecipeTest {
                     + "             'weight_decay':0.1,'betas':[0.8,0.95],'epsilon':1e-6,'clip_norm':1},"
                     + "'schedule':{'kind':'linear','warm_up_ratio':0.03},"
                     + "'precision':'bfloat16','save_precision':'float32','activation_checkpointing':1,"
+                    + "'tiles_at_once':8,"
                     + "'curriculum':[{'until_fraction':0.2,'scales':[1]},"
                     + "              {'until_fraction':0.5,'scales':[9,1]}],"
                     + "'evaluation':{'every_steps':5,'examples':100,"
@@ -81,12 +83,13 @@ class RecipeTest {
         assertThat(recipe.run()).contains(directory.resolve("runs/x"));
         assertThat(recipe.data())
                 .containsExactly(
-                        new DataSource.Scenes(7, 10, 6, false),
+                        new DataSource.Scenes(7, 10, 6, false, false),
                         new DataSource.Llava(directory.resolve("a.json"), directory.resolve("i")));
         assertThat(recipe.length().steps(100)).isEqualTo(150);
         assertThat(recipe.batching()).isEqualTo(new Batching(4, 8, true, 2));
         assertThat(recipe.step().longest()).isEqualTo(300);
         assertThat(recipe.step().layersAgain()).isEqualTo(1);
+        assertThat(recipe.step().tilesAtOnce()).isEqualTo(8);
         assertThat(recipe.step().pooling()).isEqualTo(Pooling.SPATIAL);
         assertThat(recipe.step().type()).isEqualTo(FloatType.BFLOAT16);
         assertThat(recipe.saved()).isEqualTo(FloatType.FLOAT32);
@@ -112,6 +115,25 @@ class RecipeTest {
         assertThat(recipe.scalesAt(19, 100, all)).containsExactly(Scale.of(1));
         assertThat(recipe.scalesAt(20, 100, all)).containsExactly(Scale.of(1), Scale.of(9));
         assertThat(recipe.scalesAt(50, 100, all)).isEqualTo(all);
+    }
+
+    @Test
+    void aStageMayHaveRatesOfItsOwn() throws IOException {
+        Recipe recipe =
+                read(
+                        PLAIN.replace(
+                                "'steps':10",
+                                "'steps':10,'schedule':{'kind':'constant','decay_ratio':0.2},"
+                                        + "'curriculum':[{'until_step':2,'scales':[1],'learning_rate':0.5},"
+                                        + "{'until_step':4,'scales':[1],'learning_rate':"
+                                        + "{'tower':1e-3,'projector':2e-3,'decoder':3e-3}},"
+                                        + "{'until_step':6,'scales':[1]}]"));
+        assertThat(recipe.ratesAt(1, 10))
+                .isEqualTo(Map.of(Part.TOWER, 0.5, Part.PROJECTOR, 0.5, Part.DECODER, 0.5));
+        assertThat(recipe.ratesAt(2, 10))
+                .isEqualTo(Map.of(Part.TOWER, 1e-3, Part.PROJECTOR, 2e-3, Part.DECODER, 3e-3));
+        assertThat(recipe.ratesAt(5, 10)).isEqualTo(recipe.rates());
+        assertThat(recipe.ratesAt(9, 10)).containsEntry(Part.TOWER, 0.005);
     }
 
     @Test
@@ -155,6 +177,7 @@ class RecipeTest {
                 "/batch/loaders | 0 | loaders: expected an integer of 1 or more",
                 "/batch/group_by_length | 1 | group_by_length: expected true or false, found 1",
                 "/max_length | 1 | longest of 2 or more",
+                "/tiles_at_once | -1 | tiles_at_once: expected 0 or more",
                 "/scales | [8] | scale 8: a scale is a square number",
                 "/scales | ['a'] | scales: expected an integer or a list of integers",
                 "/pooling | 'averag' | pooling: expected average or spatial or sequential, found averag; did you mean average?",
@@ -187,6 +210,8 @@ class RecipeTest {
                 "/curriculum | [{'until_step':3}] | curriculum 1: scales is missing, expected a list",
                 "/curriculum | [{'until_step':3,'scales':[]}] | curriculum, scales: expected one or more, since the loss has no grounding",
                 "/curriculum | [{'until_step':3,'scales':[1],'tower_window':-1}] | tower_window: expected an integer of 0 or more",
+                "/curriculum | [{'until_step':3,'scales':[1],'learning_rate':-1}] | learning_rate: expected a number above 0, found -1",
+                "/curriculum | [{'until_step':3,'scales':[1],'learning_rate':{'tower':1}}] | projector is missing",
                 "/schedule | {'kind':'linear','decay_ratio':0.1} | decay_ratio: expected nothing",
                 "/loss | {'grounding':-1} | grounding: expected a number not below 0, found -1",
                 "/curriculum | [{'scales':[1]}] | until_step or until_fraction, found neither",

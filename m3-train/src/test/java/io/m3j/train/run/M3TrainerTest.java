@@ -390,7 +390,7 @@ class M3TrainerTest {
     void whatTheLengthCutsOffIsNamed() {
         assertThatThrownBy(() -> run(with("{'max_length':4}"), "run"))
                 .isInstanceOf(M3Exception.class)
-                .hasMessageContaining("within the first 4 places at 9 tokens");
+                .hasMessageContaining("within the first 4 places at scale 9");
     }
 
     @Test

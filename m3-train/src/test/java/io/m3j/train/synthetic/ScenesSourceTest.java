@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -186,6 +187,23 @@ class ScenesSourceTest {
         }
         assertThat(quarters).isGreaterThan(20);
         assertThat(counts).isGreaterThan(100);
+    }
+
+    @Test
+    void captionsAreAskedForInPlaceOfQuestions() {
+        ScenesSource captions = source.captioned();
+        for (int i = 0; i < 20; i++) {
+            Example example = captions.get(i);
+            long[] said =
+                    LongStream.of(example.labels())
+                            .filter(label -> label != Example.IGNORED)
+                            .toArray();
+            assertThat(TOKENIZER.decode(said, true).strip()).isEqualTo(SCENES.scene(i).caption());
+            assertThat(captions.length(i)).isEqualTo(example.ids().length - 1);
+            assertThat(example.images()).hasSize(1);
+        }
+        assertThat(captions.fingerprint()).isNotEqualTo(source.fingerprint());
+        assertThat(source.grounded(24).captioned().get(3).groundings()).hasSize(1);
     }
 
     @Test
