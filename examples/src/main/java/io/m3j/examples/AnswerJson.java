@@ -7,6 +7,7 @@ import io.m3j.llm.Answer;
 import io.m3j.llm.M3Model;
 import io.m3j.llm.PrecisionChoice;
 import io.m3j.llm.generate.Timings;
+import io.m3j.llm.video.EncodedVideo;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +18,8 @@ import java.util.Locale;
  * conversation under {@code turns}.
  */
 final class AnswerJson {
+
+    private static final double MILLISECONDS = 1000;
 
     private final ObjectNode question = Json.object();
     private final List<ObjectNode> answers = new ArrayList<>();
@@ -32,6 +35,18 @@ final class AnswerJson {
         if (untrained) {
             question.put("untrained", true);
         }
+    }
+
+    /** The frames that were shown, with their times. */
+    AnswerJson frames(EncodedVideo video) {
+        ArrayNode frames = question.putArray("frames");
+        video.frames()
+                .forEach(
+                        frame ->
+                                frames.addObject()
+                                        .put("seconds", frame.time().toMillis() / MILLISECONDS)
+                                        .put("tokens", frame.scale().tokens()));
+        return this;
     }
 
     /** One question, however many answers. */

@@ -1,14 +1,20 @@
 package io.m3j.examples;
 
+import io.m3j.core.Scale;
 import io.m3j.llm.Answer;
 import io.m3j.llm.Chat;
 import io.m3j.llm.M3Model;
 import io.m3j.llm.generate.GenerationOptions;
+import io.m3j.llm.video.EncodedVideo;
+import io.m3j.llm.video.EncodedVideo.EncodedFrame;
 import io.m3j.vision.EncodedImage;
 import io.m3j.vision.M3Image;
+import io.m3j.vision.video.VideoFrames;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
@@ -22,7 +28,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "ask",
         description = {
-            "Answer a question about pictures, at one scale or at several to compare.",
+            "Answer a question about pictures or a video, at one scale or at several to compare.",
             "With one scale the answer's text is printed as it comes; with several, a table of answers"
                     + " and times. The pictures are encoded once. Several prompts are the turns of one"
                     + " conversation."
@@ -41,6 +47,7 @@ final class AskCommand implements Callable<Integer> {
     @Mixin private ModelOptions modelOptions;
     @Mixin private PromptOptions promptOptions;
     @Mixin private ImageOptions imageOptions;
+    @Mixin private VideoOptions video;
     @Mixin private SamplingOptions sampling;
 
     @Option(
@@ -93,6 +100,8 @@ final class AskCommand implements Callable<Integer> {
                             + " prompts under \"turns\".")
     private boolean json;
 
+    private EncodedVideo frames; // those of a video, if they are images of their own
+
     AskCommand(Terminal terminal) {
         this.terminal = terminal;
     }
@@ -101,6 +110,10 @@ final class AskCommand implements Callable<Integer> {
     public Integer call() {
         List<Look> asked = looks();
         sampling.check();
+        video.check(spec, !images.isEmpty(), !tokens.isEmpty());
+        if (video.given()) {
+            images = List.of(video.file());
+        }
         if (prompts.isEmpty()) {
             if (model != null && images.isEmpty()) {
                 throw new ParameterException(
@@ -113,19 +126,42 @@ final class AskCommand implements Callable<Integer> {
             images = List.of(Home.picture());
         }
         requireFitting(asked);
-        List<AskTurn> turns = AskTurn.of(prompts, images.size());
-        List<M3Image> pictures = imageOptions.read(images);
+        if (video.given()) {
+            try (VideoFrames opened = video.open(imageOptions.reading())) {
+                answer(directory, asked, opened);
+            }
+        } else {
+            answer(directory, asked, null);
+        }
+        return 0;
+    }
+
+    /** What was opened of a video is null where pictures are asked about. */
+    private void answer(Path directory, List<Look> asked, VideoFrames opened) {
+        List<AskTurn> turns = video.apart() ? List.of() : AskTurn.of(prompts, images.size());
+        List<M3Image> pictures =
+                opened == null
+                        ? imageOptions.read(images)
+                        : video.apart() ? List.of() : List.of(video.collage(opened));
         try (M3Model loaded =
                 ModelOptions.load(
                         directory, promptOptions.set(modelOptions.loadOptions()), terminal)) {
             List<Look> looks = looks(loaded, asked);
             loaded.tokenizer(); // fails, if it must, before the pictures are encoded
             boolean untrained = Untrained.is(directory);
+            List<EncodedImage> encoded;
+            if (video.apart()) {
+                frames = encodeFrames(loaded, opened, asked);
+                encoded = frames.images();
+                turns = AskTurn.of(prompts, encoded.size());
+                looks = asked.isEmpty() ? List.of(Look.ofScales(scales(frames))) : asked;
+            } else {
+                encoded = ImageOptions.encode(loaded, pictures, terminal);
+            }
             boolean table = !json && looks.size() > 1;
             if (untrained && !table) {
                 Untrained.note(terminal);
             }
-            List<EncodedImage> encoded = ImageOptions.encode(loaded, pictures, terminal);
             if (turns.size() > 1) {
                 converse(loaded, directory, encoded, looks.get(0), turns, untrained);
             } else if (json) {
@@ -136,7 +172,18 @@ final class AskCommand implements Callable<Integer> {
                 stream(loaded, encoded, looks.get(0));
             }
         }
-        return 0;
+    }
+
+    private EncodedVideo encodeFrames(M3Model loaded, VideoFrames opened, List<Look> asked) {
+        Optional<Scale> finest =
+                asked.stream()
+                        .map(look -> look.finest(loaded.ladder()))
+                        .max(Comparator.naturalOrder());
+        return video.encode(loaded, opened, prompts.get(0), finest, terminal);
+    }
+
+    private static List<Scale> scales(EncodedVideo video) {
+        return video.frames().stream().map(EncodedFrame::scale).toList();
     }
 
     /** Those that were asked for; none if all of the model are meant. */
@@ -193,7 +240,7 @@ final class AskCommand implements Callable<Integer> {
             Look look,
             List<AskTurn> turns,
             boolean untrained) {
-        AnswerJson result = new AnswerJson(directory, loaded, images, untrained);
+        AnswerJson result = json(loaded, directory, untrained);
         try (Chat chat = loaded.chat()) {
             for (AskTurn turn : turns) {
                 GenerationOptions.Builder options =
@@ -214,6 +261,11 @@ final class AskCommand implements Callable<Integer> {
         if (json) {
             terminal.out().println(result.turns(look));
         }
+    }
+
+    private AnswerJson json(M3Model loaded, Path directory, boolean untrained) {
+        AnswerJson result = new AnswerJson(directory, loaded, images, untrained);
+        return frames == null ? result : result.frames(frames);
     }
 
     private void stream(M3Model loaded, List<EncodedImage> encoded, Look look) {
@@ -239,8 +291,7 @@ final class AskCommand implements Callable<Integer> {
             List<EncodedImage> encoded,
             List<Look> looks,
             boolean untrained) {
-        AnswerJson result =
-                new AnswerJson(directory, loaded, images, untrained).prompt(prompts.get(0));
+        AnswerJson result = json(loaded, directory, untrained).prompt(prompts.get(0));
         for (Look look : looks) {
             Answer answer =
                     answer(

@@ -15,12 +15,17 @@ final class ImageOptions {
 
     @Option(
             names = "--ignore-exif",
-            description = "Take pictures as they are stored, not as their camera was held.")
+            description =
+                    "Take pictures and videos as they are stored, not as their camera was held.")
     private boolean ignoreExif;
 
-    M3Image read(Path file) {
+    ImageReading reading() {
         Orientation orientation = ignoreExif ? Orientation.IGNORE : Orientation.HONOUR;
-        return M3Image.of(file, ImageReading.defaults().withOrientation(orientation));
+        return ImageReading.defaults().withOrientation(orientation);
+    }
+
+    M3Image read(Path file) {
+        return M3Image.of(file, reading());
     }
 
     /** Reads all pictures, before the long work begins. */

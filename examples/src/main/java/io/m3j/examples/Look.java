@@ -41,6 +41,16 @@ record Look(Optional<Scale> scale, Optional<PartScales> parts, List<Look> each) 
                 tokens.stream().map(Look::of).map(Look::only).toList());
     }
 
+    /** A scale for each picture. */
+    static Look ofScales(List<Scale> scales) {
+        return new Look(Optional.empty(), Optional.empty(), scales.stream().map(Look::at).toList());
+    }
+
+    /** The finest scale that this needs, of a picture that is not cut; all that there are if in doubt. */
+    Scale finest(Ladder ladder) {
+        return scale.orElse(ladder.finest());
+    }
+
     private static Look only(List<Look> looks) {
         if (looks.size() != 1) {
             throw new M3Exception(

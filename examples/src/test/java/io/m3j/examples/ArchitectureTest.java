@@ -40,6 +40,8 @@ class ArchitectureTest {
                     .definedBy("io.m3j.core..")
                     .layer("vision")
                     .definedBy("io.m3j.vision..")
+                    .layer("video")
+                    .definedBy("io.m3j.video..")
                     .layer("llm")
                     .definedBy("io.m3j.llm..")
                     .layer("train")
@@ -52,8 +54,19 @@ class ArchitectureTest {
                     .mayOnlyBeAccessedByLayers("examples")
                     .whereLayer("llm")
                     .mayOnlyBeAccessedByLayers("train", "examples")
+                    .whereLayer("video")
+                    .mayOnlyBeAccessedByLayers("examples")
                     .whereLayer("vision")
-                    .mayOnlyBeAccessedByLayers("llm", "train", "examples");
+                    .mayOnlyBeAccessedByLayers("video", "llm", "train", "examples");
+
+    @ArchTest
+    static final ArchRule ONE_ROOM_KNOWS_FFMPEG =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackage("io.m3j.video..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAPackage("org.bytedeco..");
 
     @ArchTest
     static final ArchRule ONE_ROOM_KNOWS_THE_ENGINE =

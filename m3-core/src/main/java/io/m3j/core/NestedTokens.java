@@ -20,6 +20,7 @@ public final class NestedTokens implements AutoCloseable {
     private final Pooling pooling;
     private final int tiles;
     private final Map<Scale, NDArray> byScale = new HashMap<>();
+    private Scale finest;
 
     /**
      * @param kernels that compute the pooling
@@ -46,7 +47,8 @@ public final class NestedTokens implements AutoCloseable {
         this.tiles = Math.toIntExact(grid.getShape().get(0));
         this.manager = kernels.newManager();
         grid.attach(manager);
-        byScale.put(ladder.finest(), grid);
+        finest = ladder.finest();
+        byScale.put(finest, grid);
     }
 
     /**
@@ -78,18 +80,49 @@ public final class NestedTokens implements AutoCloseable {
      * @param scale one of the ladder's
      * @return float32 [T, scale, D]; owned by this object, valid until it is closed: the caller
      *     neither closes nor changes it
-     * @throws M3Exception if the ladder does not have the scale
+     * @throws M3Exception if the ladder does not have the scale, or its tokens were given up
      * @throws IllegalStateException if this was closed
      */
     public synchronized NDArray at(Scale scale) {
         NDArray grid = grid();
-        ladder.require(scale);
+        if (ladder.require(scale).compareTo(finest) > 0) {
+            throw new M3Exception(
+                    "scale "
+                            + scale
+                            + ": tokens finer than "
+                            + finest
+                            + " were given up; encode the picture anew");
+        }
+        // Each from the full grid while there is one: given up, it has left all coarser ones
+        // behind.
         return byScale.computeIfAbsent(
                 scale, missing -> pooling.apply(kernels, manager, grid, ladder, missing));
     }
 
+    /**
+     * Frees the tokens of all scales finer than one; those of the others stay what they are.
+     *
+     * @param scale the finest that is kept, one of the ladder's; without effect if finer ones are gone
+     *     already
+     * @throws M3Exception if the ladder does not have the scale
+     * @throws IllegalStateException if this was closed
+     */
+    public synchronized void giveUpFinerThan(Scale scale) {
+        grid();
+        if (ladder.require(scale).compareTo(finest) >= 0) {
+            return;
+        }
+        ladder.scales().stream().filter(kept -> kept.compareTo(scale) <= 0).forEach(this::at);
+        for (Scale finer : ladder.scales()) {
+            if (finer.compareTo(scale) > 0 && byScale.containsKey(finer)) {
+                byScale.remove(finer).close();
+            }
+        }
+        finest = scale;
+    }
+
     private synchronized NDArray grid() {
-        NDArray grid = byScale.get(ladder.finest());
+        NDArray grid = byScale.get(finest);
         if (grid == null || !manager.isOpen()) { // it ends with the kernels
             throw new IllegalStateException("the visual tokens were closed");
         }

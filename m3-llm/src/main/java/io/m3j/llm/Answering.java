@@ -132,6 +132,17 @@ final class Answering implements AutoCloseable {
     }
 
     /**
+     * @param run the requests, of one new token each
+     * @return logits of the first position of each answer, in order
+     */
+    List<float[]> firstLogits(BatchRun run) {
+        // Looked at once, and many: nothing of their prompts is kept for later calls.
+        try (Batch batch = batch(BatchOptions.defaults())) {
+            return run.firstLogits(batch);
+        }
+    }
+
+    /**
      * @param limits what it takes on at once
      * @return an empty batch, to be closed by the caller
      */

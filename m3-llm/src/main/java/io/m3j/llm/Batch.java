@@ -80,6 +80,8 @@ public final class Batch implements AutoCloseable {
         private long firstToken;
         private long lastToken;
         private RuntimeException failure;
+        private boolean keepsFirstLogits;
+        private float[] firstLogits;
 
         private Member(PreparedRequest request, Sequence sequence) {
             this.request = request;
@@ -134,7 +136,20 @@ public final class Batch implements AutoCloseable {
                     transcript, encode -> new Timings(encode, prefill, decode, further));
         }
 
+        /** Has the logits of the first position kept, to be called before the next step. */
+        void keepFirstLogits() {
+            keepsFirstLogits = true;
+        }
+
+        /** One for each id of the vocabulary, if they were to be kept and the first position was reached. */
+        Optional<float[]> firstLogits() {
+            return Optional.ofNullable(firstLogits);
+        }
+
         private void accept(float[] logits) {
+            if (keepsFirstLogits && tokens() == 0) {
+                firstLogits = logits;
+            }
             try {
                 transcript.accept(logits);
             } catch (M3Exception e) {

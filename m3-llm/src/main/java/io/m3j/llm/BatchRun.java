@@ -7,6 +7,8 @@ import io.m3j.llm.generate.Transcript;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.function.Consumer;
 
 /** A list of requests through one {@link Batch}: each joins, in order, when there is room. */
 final class BatchRun {
@@ -35,11 +37,44 @@ final class BatchRun {
      * @return the answers, in the order of the requests
      */
     List<Answer> in(Batch batch) {
+        run(batch, true, member -> {});
+        List<Answer> answers = new ArrayList<>();
+        for (Batch.Member member : members) {
+            batch.cancel(member); // without effect on those that have ended
+            answers.add(member.answer());
+        }
+        while (answers.size() < requests.size()) {
+            answers.add(notBegun(requests.get(answers.size())));
+        }
+        return answers;
+    }
+
+    /**
+     * @param batch that is empty
+     * @return for each request, the logits of the first position of its answer
+     * @throws CancellationException if the thread was interrupted before all had them
+     */
+    List<float[]> firstLogits(Batch batch) {
+        run(batch, false, Batch.Member::keepFirstLogits);
+        List<float[]> logits = new ArrayList<>();
+        for (Batch.Member member : members) {
+            batch.cancel(member);
+            member.firstLogits().ifPresent(logits::add);
+        }
+        if (logits.size() < requests.size()) {
+            throw new CancellationException("interrupted before all requests were read");
+        }
+        return logits;
+    }
+
+    private void run(Batch batch, boolean keptImages, Consumer<Batch.Member> onJoin) {
         requests.forEach(batch::admits); // refuses what can never join before anything runs
         while (!Thread.currentThread().isInterrupted()
                 && (members.size() < requests.size() || batch.size() > 0)) {
             while (members.size() < requests.size() && batch.admits(requests.get(members.size()))) {
-                members.add(batch.join(requests.get(members.size())));
+                Batch.Member member = batch.join(requests.get(members.size()), keptImages);
+                onJoin.accept(member);
+                members.add(member);
             }
             batch.step();
             members.forEach(
@@ -50,15 +85,6 @@ final class BatchRun {
                                                 throw failure;
                                             }));
         }
-        List<Answer> answers = new ArrayList<>();
-        for (Batch.Member member : members) {
-            batch.cancel(member); // without effect on those that have ended
-            answers.add(member.answer());
-        }
-        while (answers.size() < requests.size()) {
-            answers.add(notBegun(requests.get(answers.size())));
-        }
-        return answers;
     }
 
     private static Answer notBegun(PreparedRequest request) {

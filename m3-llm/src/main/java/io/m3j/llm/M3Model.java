@@ -277,6 +277,19 @@ public final class M3Model implements AutoCloseable {
     }
 
     /**
+     * What many requests would be answered with, told by the first position of each answer: prompts are
+     * read together, as by {@link #generate(List)}, and nothing is generated.
+     *
+     * @param requests of any encoded images, scales and lengths; each may make one new token
+     * @return logits for each request, one for each id of the vocabulary, in the order of the requests
+     * @throws M3Exception if one of them cannot be answered; then none is
+     * @throws java.util.concurrent.CancellationException if the calling thread is interrupted
+     */
+    public List<float[]> firstLogits(List<Request> requests) {
+        return answering.firstLogits(new BatchRun(this, required(requests, "requests")));
+    }
+
+    /**
      * @param request whose pictures are encoded
      * @return the same, checked and put into ids, for a {@link Batch}; holds no native memory
      * @throws M3Exception if it cannot be answered, whatever else runs

@@ -69,6 +69,22 @@ public final class EncodedImage implements AutoCloseable {
     }
 
     /**
+     * Frees the tokens of all scales finer than one, where memory matters and they will not be asked for.
+     * No call may read them meanwhile, and what {@link #at} gave of them is gone.
+     *
+     * @param scale the finest that is kept, one of {@link #ladder()}
+     * @throws io.m3j.core.M3Exception if the ladder does not have the scale
+     * @throws IllegalStateException if this was closed
+     */
+    public void giveUpFinerThan(Scale scale) {
+        lifetime.during(
+                () -> {
+                    tokens.giveUpFinerThan(scale);
+                    return tokens;
+                });
+    }
+
+    /**
      * @return how the picture was cut into tiles
      */
     public TileLayout layout() {

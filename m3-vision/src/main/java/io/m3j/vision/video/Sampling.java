@@ -208,4 +208,49 @@ public sealed interface Sampling {
             beginnings.inOrder().forEach(onFrame);
         }
     }
+
+    /**
+     * Of the frames of another sampling those that show something new: somewhere, a cell of a sixteenth of
+     * width and height is brighter or darker than in the last frame taken. A picture that stands still is
+     * taken once, and what appears in a corner of it is not missed. Nothing is held.
+     *
+     * @param of which frames are compared
+     * @param least how much a cell must change, from 0 to 1
+     */
+    record Changed(Sampling of, double least) implements Sampling {
+
+        /** Five of 255 levels: noise of single pixels is less in the mean of a cell. */
+        public static final double USUAL_LEAST = 0.02;
+
+        /** Checks both. */
+        public Changed {
+            required(of, "of");
+            if (!(least >= 0 && least <= 1)) {
+                throw new M3Exception("change: expected 0 to 1, found " + least);
+            }
+        }
+
+        /**
+         * @param sampling which frames are compared
+         * @return those of them that show something new by the usual measure
+         */
+        public static Changed of(Sampling sampling) {
+            return new Changed(sampling, USUAL_LEAST);
+        }
+
+        @Override
+        public void sample(VideoFrames video, Consumer<Frame> onFrame) {
+            required(onFrame, "onFrame");
+            SceneDifference[] last = new SceneDifference[1];
+            of.sample(
+                    video,
+                    frame -> {
+                        SceneDifference looks = SceneDifference.of(frame.picture());
+                        if (last[0] == null || looks.greatestChange(last[0]) >= least) {
+                            last[0] = looks;
+                            onFrame.accept(frame);
+                        }
+                    });
+        }
+    }
 }

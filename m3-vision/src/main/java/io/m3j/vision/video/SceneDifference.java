@@ -78,4 +78,17 @@ public final class SceneDifference {
         }
         return Math.min(1, (spread + place) / 2);
     }
+
+    /**
+     * @param other another picture's looks
+     * @return the greatest difference of two cells of the thumbnails in luminance, from 0 to 1: how much a
+     *     sixteenth of width and height has changed where most did
+     */
+    public double greatestChange(SceneDifference other) {
+        double greatest = 0;
+        for (int i = 0; i < thumbnail.length; i++) {
+            greatest = Math.max(greatest, Math.abs(thumbnail[i] - other.thumbnail[i]));
+        }
+        return greatest;
+    }
 }

@@ -200,6 +200,27 @@ class SamplingPropertiesTest {
         assertThat(cuts(Sampling.SceneChanges.of(9), shots(5, 50, 50, 50))).containsExactly(0L);
     }
 
+    /** Four seconds of one picture with noise, a small thing in a corner for two, the picture again. */
+    @Test
+    void whatStandsStillIsTakenOnceAndWhatAppearsInACornerIsNotMissed() {
+        List<Frame> frames = new ArrayList<>();
+        for (int i = 0; i < 10; i++) {
+            byte[] rgb = new byte[3 * 160 * 160];
+            Arrays.fill(rgb, (byte) (100 + i % 2 * 3)); // less than five levels
+            if (i == 4 || i == 5) {
+                Arrays.fill(rgb, 3 * 152, 3 * 158, (byte) 255);
+                Arrays.fill(rgb, 3 * 312, 3 * 318, (byte) 255);
+            }
+            frames.add(new Frame(Duration.ofSeconds(i), M3Image.ofRgb(160, 160, rgb)));
+        }
+        Sampling every = new Sampling.Rate(1);
+        assertThat(cuts(Sampling.Changed.of(every), VideoFrames.ofFrames(frames.iterator())))
+                .containsExactly(0L, 4L, 6L);
+        assertThat(cuts(new Sampling.Changed(every, 0), VideoFrames.ofFrames(frames.iterator())))
+                .hasSize(10);
+        assertThatThrownBy(() -> new Sampling.Changed(every, 2)).hasMessageContaining("found 2.0");
+    }
+
     /** Neither measure alone would do: one does not see what moved, the other not how bright it is. */
     @Test
     void whatMovedAndWhatGotDarkerBothCountHalf() {

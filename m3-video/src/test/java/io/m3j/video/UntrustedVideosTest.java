@@ -1,0 +1,96 @@
+package io.m3j.video;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.m3j.core.M3Exception;
+import io.m3j.vision.video.Sampling;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Random;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Damaged files: an exception that names them or what can be read of them, and never more. */
+class UntrustedVideosTest {
+
+    private static final int FLIPPED = 60;
+
+    @TempDir private Path folder;
+
+    @ParameterizedTest
+    @CsvSource({
+        "a.mp4, libopenh264, ",
+        "b.mp4, mpeg4, +faststart",
+        "c.mkv, libvpx, ",
+        "d.avi, mjpeg, ",
+        "e.ts, mpeg2video, ",
+        "f.webm, libvpx-vp9, ",
+        "g.gif, gif, ",
+    })
+    void cutsAndFlippedBytesEndInFramesOrAnException(String name, String codec, String flags)
+            throws IOException {
+        byte[] whole = Files.readAllBytes(write(name, codec, flags));
+        long seed = System.nanoTime();
+        System.out.println("seed of " + name + ": " + seed);
+        Random random = new Random(seed);
+        for (int cut = 0; cut < whole.length; cut += Math.max(1, whole.length / 40)) {
+            read(name, Arrays.copyOf(whole, cut));
+        }
+        for (int i = 0; i < FLIPPED; i++) {
+            byte[] flipped = whole.clone();
+            // Half of them in the beginning, where sizes and counts stand.
+            int reach = i % 2 == 0 ? Math.min(600, whole.length) : whole.length;
+            for (int k = 0; k < 1 + random.nextInt(6); k++) {
+                flipped[random.nextInt(reach)] ^= (byte) (1 << random.nextInt(8));
+            }
+            read(name, flipped);
+        }
+    }
+
+    /** Whatever it is, it ends, and what fails is an M3Exception that names the file. */
+    private void read(String name, byte[] bytes) throws IOException {
+        Path file = Files.write(folder.resolve("damaged-" + name), bytes);
+        for (Sampling sampling : new Sampling[] {new Sampling.Rate(100), new Sampling.Uniform(2)}) {
+            try (VideoFile video = VideoFile.open(file)) {
+                sampling.sample(video, frame -> assertThat(frame.picture().width()).isPositive());
+            } catch (M3Exception e) {
+                assertThat(e).hasMessageContaining(file.toString());
+            }
+        }
+    }
+
+    private Path write(String name, String codec, String flags) {
+        return TestVideo.of(codec)
+                .frames(30, 25)
+                .movflags(flags == null ? "" : flags)
+                .write(folder.resolve(name));
+    }
+
+    /** FFmpeg reads on to the cut and calls that the end. */
+    @ParameterizedTest
+    @CsvSource({
+        "a.mp4, mpeg4, +faststart",
+        "b.mkv, ffv1, ",
+        "c.avi, mjpeg, ",
+        "d.webm, libvpx, ",
+    })
+    void aFileThatWasCutInTheMiddleSaysSo(String name, String codec, String flags)
+            throws IOException {
+        byte[] whole = Files.readAllBytes(write(name, codec, flags));
+        Path half =
+                Files.write(folder.resolve("half-" + name), Arrays.copyOf(whole, whole.length / 2));
+        assertThatThrownBy(
+                        () -> {
+                            try (VideoFile video = VideoFile.open(half)) {
+                                new Sampling.Uniform(6).sample(video, frame -> {});
+                            }
+                        })
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining(half.toString())
+                .hasMessageContaining("cut short");
+    }
+}
