@@ -9,7 +9,7 @@ import java.nio.file.Path;
 final class Home {
 
     /** Of {@link #picture}. */
-    static final String QUESTION = "What is the big object?";
+    static final String QUESTION = "What does the sign say?";
 
     private Home() {}
 

@@ -52,7 +52,7 @@ class LauncherIT {
         Run run = run(Map.of(), LAUNCHER.toString(), "ask", "--max-new-tokens", "2");
         assertThat(run.status()).as(run.err()).isZero();
         assertThat(run.out())
-                .contains("576", "What is the big object?")
+                .contains("576", "What does the sign say?")
                 .doesNotContain("untrained");
         assertThat(run.err()).isEmpty();
     }
