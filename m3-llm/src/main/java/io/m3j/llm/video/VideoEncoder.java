@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * Turns videos into tokens. Frames are encoded as they come; of each the tokens are kept that the result
@@ -81,7 +82,7 @@ public final class VideoEncoder {
                                     gathered.add(frame.time(), image);
                                     image.giveUpFinerThan(scale);
                                 }));
-        return gathered.video(gathered.images.stream().map(image -> scale).toList());
+        return gathered.video(() -> gathered.images.stream().map(image -> scale).toList());
     }
 
     /**
@@ -112,7 +113,7 @@ public final class VideoEncoder {
                                     gathered.giveUpFinerThan(
                                             scales.get(Math.min(finer, scales.size() - 1)));
                                 }));
-        return gathered.video(budget.share(gathered.layouts(), model.ladder()));
+        return gathered.video(() -> budget.share(gathered.layouts(), model.ladder()));
     }
 
     /**
@@ -187,7 +188,7 @@ public final class VideoEncoder {
                         found.candidates().forEach(c -> gathered.add(c.time(), c.image()));
                     }
                 });
-        return gathered.video(budget.share(gathered.layouts(), model.ladder()));
+        return gathered.video(() -> budget.share(gathered.layouts(), model.ladder()));
     }
 
     /** Frames with their images, which are closed if not all come to be. */
@@ -218,7 +219,9 @@ public final class VideoEncoder {
             images.forEach(image -> image.giveUpFinerThan(scale));
         }
 
-        EncodedVideo video(List<Scale> scales) {
+        EncodedVideo video(Supplier<List<Scale>> choice) {
+            List<Scale> scales = new ArrayList<>();
+            filling(() -> scales.addAll(choice.get())); // there may be no room for them
             List<EncodedFrame> frames = new ArrayList<>();
             for (int i = 0; i < images.size(); i++) {
                 images.get(i).giveUpFinerThan(scales.get(i));

@@ -374,6 +374,12 @@ class VideoEncoderTest {
             assertThatThrownBy(one::run).hasMessage("enough");
             assertThat(model.managedArrays()).isEqualTo(before);
         }
+        // The frames are found, and only then there turns out to be no room for them.
+        VideoEncoder whole = new VideoEncoder(model);
+        TokenBudget none = new TokenBudget(1);
+        assertThatThrownBy(() -> whole.find(video(40), EVERY, stub, FrameSearch.of(2), none))
+                .hasMessageContaining("budget of 1 tokens");
+        assertThat(model.managedArrays()).isEqualTo(before);
     }
 
     @Test

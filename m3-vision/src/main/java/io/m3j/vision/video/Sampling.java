@@ -14,6 +14,9 @@ import java.util.function.Consumer;
  */
 public sealed interface Sampling {
 
+    /** More frames than this cannot be asked for; no context holds as many. */
+    int MOST_FRAMES = 100_000;
+
     /**
      * Reads a video from where it stands and hands on the frames that were chosen, as soon as they are.
      *
@@ -41,8 +44,9 @@ public sealed interface Sampling {
     }
 
     private static void requireFrames(int frames) {
-        if (frames < 1) {
-            throw new M3Exception("sampling: expected at least 1 frame, found " + frames);
+        if (frames < 1 || frames > MOST_FRAMES) {
+            throw new M3Exception(
+                    "sampling: expected 1 to " + MOST_FRAMES + " frames, found " + frames);
         }
     }
 
@@ -56,7 +60,7 @@ public sealed interface Sampling {
      * every second once they are that many, every fourth, and so on. What is taken then lies within half a
      * stretch of its place, counted in frames.
      *
-     * @param frames how many, at least 1
+     * @param frames how many, 1 to {@value #MOST_FRAMES}
      */
     record Uniform(int frames) implements Sampling {
 
@@ -161,7 +165,7 @@ public sealed interface Sampling {
      * is always taken, and of the others those that differ most from the scene before them. So many frames
      * are held as are asked for.
      *
-     * @param frames the most that are taken, at least 1
+     * @param frames the most that are taken, 1 to {@value #MOST_FRAMES}
      * @param least how different two frames must be, from 0 to 1 ({@link SceneDifference})
      */
     record SceneChanges(int frames, double least) implements Sampling {

@@ -272,12 +272,15 @@ class SamplingPropertiesTest {
                     .isInstanceOf(M3Exception.class)
                     .hasMessage("drawn video: expected at least one frame, found none");
         }
-        assertThatThrownBy(() -> new Sampling.Uniform(0)).hasMessageContaining("at least 1 frame");
+        for (int frames : new int[] {-1, 0, 100_001, 1 << 30, Integer.MAX_VALUE}) {
+            String message = "sampling: expected 1 to 100000 frames, found " + frames;
+            assertThatThrownBy(() -> new Sampling.Uniform(frames)).hasMessage(message);
+            assertThatThrownBy(() -> Sampling.SceneChanges.of(frames)).hasMessage(message);
+        }
+        assertThat(taken(new Sampling.Uniform(100_000), 3, 1, false)).containsExactly(0, 1, 2);
         assertThatThrownBy(() -> new Sampling.Rate(0)).hasMessageContaining("found 0.0");
         assertThatThrownBy(() -> new Sampling.Rate(Double.NaN)).hasMessageContaining("found NaN");
         assertThatThrownBy(() -> new Sampling.SceneChanges(2, 1.5)).hasMessageContaining("0 to 1");
-        assertThatThrownBy(() -> new Sampling.SceneChanges(0, 0))
-                .hasMessageContaining("at least 1");
     }
 
     private static List<Integer> taken(
