@@ -259,10 +259,12 @@ final class FrameDecoder implements AutoCloseable {
     private void feed() {
         while (!ended) {
             int error = avformat.av_read_frame(format, packet);
+            boolean unread = error < 0 && error != avutil.AVERROR_EOF;
             if (error == avutil.AVERROR_EOF) {
                 ended = true;
-                requireWhole();
+                // First: who reads on after the failure then comes to an end.
                 error = avcodec.avcodec_send_packet(codec, null);
+                requireWhole();
             } else if (error >= 0 && packet.stream_index() != stream.index()) {
                 avcodec.av_packet_unref(packet);
                 continue;
@@ -275,7 +277,9 @@ final class FrameDecoder implements AutoCloseable {
                                 : avcodec.avcodec_send_packet(codec, packet);
                 avcodec.av_packet_unref(packet);
             }
-            if (error < 0 && !waitsForKey) {
+            // Behind a jump packets may be useless, but a file that cannot be read stays so for
+            // ever.
+            if (error < 0 && (unread || !waitsForKey)) {
                 throw damaged("near " + duration(end), error);
             }
             return;

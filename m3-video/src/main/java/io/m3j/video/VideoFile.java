@@ -36,8 +36,8 @@ public final class VideoFile implements VideoFrames {
     private final ImageReading reading;
     private final PictureMaker pictures;
     private FrameDecoder decoder;
-    private AVFrame current = avutil.av_frame_alloc();
-    private AVFrame next = avutil.av_frame_alloc();
+    private AVFrame current;
+    private AVFrame next;
     private Duration time;
     private Optional<Duration> nextTime = Optional.empty();
     private boolean looked; // whether next and nextTime say what comes
@@ -53,6 +53,9 @@ public final class VideoFile implements VideoFrames {
         this.pictures =
                 new PictureMaker(
                         name, upright ? decoder.orientation() : Orientation.AS_STORED, reading);
+        // Last: what was allocated before the decoder refused a file, nobody would free.
+        this.current = avutil.av_frame_alloc();
+        this.next = avutil.av_frame_alloc();
     }
 
     /**
@@ -191,8 +194,11 @@ public final class VideoFile implements VideoFrames {
     }
 
     private void startAnew() {
+        // The file may be gone: then this still has an open decoder, as FFmpeg would read a freed
+        // one.
+        FrameDecoder anew = new FrameDecoder(name, file, reading);
         decoder.close();
-        decoder = new FrameDecoder(name, file, reading);
+        decoder = anew;
         Duration before = time;
         time = null;
         looked = false;

@@ -8,8 +8,10 @@ import io.m3j.vision.video.Sampling;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -48,6 +50,30 @@ class UntrustedVideosTest {
                 flipped[random.nextInt(reach)] ^= (byte) (1 << random.nextInt(8));
             }
             read(name, flipped);
+        }
+    }
+
+    /** Half a minute, so that frames are jumped to; half of a file behind its index, which then leads nowhere. */
+    @ParameterizedTest
+    @CsvSource({
+        "a.mp4, mpeg4, +faststart",
+        "b.avi, mjpeg, ",
+        "c.mkv, libvpx, ",
+        "d.ts, mpeg2video, "
+    })
+    void jumpsInDamagedFilesEndInFramesOrAnException(String name, String codec, String flags)
+            throws IOException {
+        TestVideo video = TestVideo.of(codec).frames(900, 25).movflags(flags == null ? "" : flags);
+        byte[] whole = Files.readAllBytes(video.write(folder.resolve(name)));
+        long seed = System.nanoTime();
+        System.out.println("seed of " + name + ": " + seed);
+        Random random = new Random(seed);
+        for (int i = 0; i < 10; i++) {
+            byte[] flipped = whole.clone();
+            for (int k = 0; k < 1 + random.nextInt(6); k++) {
+                flipped[random.nextInt(whole.length)] ^= (byte) (1 << random.nextInt(8));
+            }
+            read(name, i % 2 == 0 ? flipped : Arrays.copyOf(whole, whole.length * i / 10));
         }
     }
 
@@ -92,5 +118,25 @@ class UntrustedVideosTest {
                 .isInstanceOf(M3Exception.class)
                 .hasMessageContaining(half.toString())
                 .hasMessageContaining("cut short");
+    }
+
+    /** Its end is cut off, so that a jump there leads nowhere and it is opened anew: but it is not there. */
+    @Test
+    void aFileThatGoesAwayWhileItIsReadLeavesNoFreedDecoderBehind() throws IOException {
+        TestVideo whole = TestVideo.of("mpeg4").frames(900, 25).movflags("+faststart");
+        byte[] bytes = Files.readAllBytes(whole.write(folder.resolve("a.mp4")));
+        Path half = folder.resolve("half.mp4");
+        Files.write(half, Arrays.copyOf(bytes, bytes.length / 2));
+        try (VideoFile video = VideoFile.open(half)) {
+            assertThat(video.advance()).isTrue();
+            Files.delete(half);
+            assertThatThrownBy(() -> video.moveTo(Duration.ofSeconds(30)))
+                    .isInstanceOf(M3Exception.class);
+            try {
+                video.advance();
+            } catch (M3Exception e) {
+                assertThat(e).hasMessageContaining(half.toString());
+            }
+        }
     }
 }
