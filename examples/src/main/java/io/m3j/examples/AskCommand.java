@@ -4,6 +4,7 @@ import io.m3j.core.Scale;
 import io.m3j.llm.Answer;
 import io.m3j.llm.Chat;
 import io.m3j.llm.M3Model;
+import io.m3j.llm.M3Tokenizer;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.llm.video.EncodedVideo;
 import io.m3j.llm.video.EncodedVideo.EncodedFrame;
@@ -179,7 +180,9 @@ final class AskCommand implements Callable<Integer> {
                 asked.stream()
                         .map(look -> look.finest(loaded.ladder()))
                         .max(Comparator.naturalOrder());
-        return video.encode(loaded, opened, prompts.get(0), finest, terminal);
+        // A search looks at one frame at a time; the places of all of them are for the end.
+        String question = prompts.get(0).replace(M3Tokenizer.IMAGE_MARKER, "").strip();
+        return video.encode(loaded, opened, question, finest, terminal);
     }
 
     private static List<Scale> scales(EncodedVideo video) {
@@ -196,6 +199,11 @@ final class AskCommand implements Callable<Integer> {
     }
 
     private void requireFitting(List<Look> asked) {
+        if (tokens.size() > 1 && video.given()) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "expected --tokens once with --video, found it " + tokens.size() + " times");
+        }
         if (tokens.size() > 1 && tokens.size() != images.size()) {
             throw new ParameterException(
                     spec.commandLine(),

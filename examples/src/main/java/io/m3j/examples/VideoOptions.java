@@ -106,6 +106,8 @@ final class VideoOptions {
                     }
                 } catch (NumberFormatException e) {
                     // said below
+                } catch (M3Exception e) {
+                    throw new M3Exception("--sample " + argument + ": " + e.getMessage(), e);
                 }
                 throw new M3Exception(
                         "--sample: expected uniform, scenes or rate:R with R frames a second, found '"
@@ -159,11 +161,14 @@ final class VideoOptions {
         if (wrong != null) {
             throw new ParameterException(spec.commandLine(), wrong);
         }
-        for (Integer number : new Integer[] {frames, budget, refine}) {
-            if (number != null && number < 1) {
-                throw new M3Exception(
-                        "--frames, --budget and --refine: expected 1 or more, found " + number);
-            }
+        requirePositive("--frames", frames);
+        requirePositive("--budget", budget);
+        requirePositive("--refine", refine);
+    }
+
+    private static void requirePositive(String option, Integer number) {
+        if (number != null && number < 1) {
+            throw new M3Exception(option + " " + number + ": expected 1 or more");
         }
     }
 

@@ -93,6 +93,8 @@ class AskVideoTest {
         assertThat(answer.get("frames")).hasSize(2);
         // The untrained model has a context of 2048: half of it, 1024, is 576 and 144.
         assertThat(answer.get("visual_tokens").intValue()).isEqualTo(720);
+        Run placed = ask("--refine=2", "--prompt=<image> or <image>?", "--tokens=9");
+        assertThat(placed.status()).isZero();
         // What stands still is looked at once: any two found are of two scenes.
         assertThat(seconds(answer)).allMatch(second -> second % 3 == 0).doesNotHaveDuplicates();
     }
@@ -121,8 +123,15 @@ class AskVideoTest {
         assertThat(ask("--frames=3", "--sample=rate:1").status()).isEqualTo(2);
         assertThat(Run.of("ask", "--frames=3").err()).contains("expected --video FILE");
         assertThat(ask("--frames=0").status()).isEqualTo(1);
+        for (String option : new String[] {"--frames", "--budget", "--refine"}) {
+            assertThat(ask(option, "-3").err())
+                    .contains("m3: " + option + " -3: expected 1 or more")
+                    .hasLineCount(1);
+        }
         assertThat(ask("--sample=often").err()).contains("rate:R", "'often'");
-        assertThat(ask("--sample=rate:0").err()).contains("sampling rate");
+        assertThat(ask("--sample=rate:0").err()).contains("--sample rate:0: sampling rate");
+        assertThat(ask("--tokens=1", "--tokens=9").err())
+                .contains("expected --tokens once with --video, found it 2 times");
         assertThat(ask("--frames=12", "--budget=11").err()).contains("budget of 11 tokens");
     }
 }
