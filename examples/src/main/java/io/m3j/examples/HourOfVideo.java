@@ -38,7 +38,8 @@ final class HourOfVideo {
     private static final int SECONDS_SHOWN = 2;
     private static final int FOUND = 4;
 
-    private static final Pattern NUMBER = Pattern.compile("The plate(?: at the [a-z ]+)? says (\\d+)\\.");
+    private static final Pattern NUMBER =
+            Pattern.compile("The plate(?: at the [a-z ]+)? says (\\d+)\\.");
     private static final String QUESTION = "What number is on the plate?";
 
     private final Scenes scenes;
