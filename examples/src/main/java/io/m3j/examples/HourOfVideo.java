@@ -25,7 +25,8 @@ import java.util.stream.IntStream;
 
 /**
  * An hour of video at one frame a second, drawn as it is read: another scene each ten seconds, none of which
- * has a number plate, but for two seconds somewhere. The model is asked for the number, and must find them.
+ * has a number in it, but for two seconds somewhere, when one has a number plate. The model is asked for the
+ * number, and must find them.
  *
  * <pre>
  * java -Xmx512m -cp examples/target/m3.jar io.m3j.examples.HourOfVideo [MODEL [SECONDS [COARSE [SEED]]]]
@@ -52,13 +53,13 @@ final class HourOfVideo {
         this.scenes = Scenes.of(seed);
         this.seconds = seconds;
         this.shownAt = seconds * 5 / 7;
-        this.shown = scene(true);
+        this.shown = withPlate();
     }
 
-    /** The next scene with a number plate, or without one. */
-    private Scene scene(boolean plate) {
+    /** The next scene with a number plate. */
+    private Scene withPlate() {
         Scene scene = scenes.scene(next++);
-        while (NUMBER.matcher(scene.caption()).find() != plate) {
+        while (!NUMBER.matcher(scene.caption()).find()) {
             scene = scenes.scene(next++);
         }
         return scene;
@@ -71,7 +72,7 @@ final class HourOfVideo {
                 .mapToObj(
                         second -> {
                             if (second % SECONDS_A_SCENE == 0) {
-                                current[0] = scene(false).picture();
+                                current[0] = scenes.scene(next++).pictureWithoutNumbers();
                             }
                             return second >= shownAt && second < shownAt + SECONDS_SHOWN
                                     ? special

@@ -132,13 +132,13 @@ final class Answering implements AutoCloseable {
     }
 
     /**
-     * @param run the requests, of one new token each
-     * @return logits of the first position of each answer, in order
+     * @param run the requests, of a few new tokens each
+     * @return logits of each position of each answer, in order
      */
-    List<float[]> firstLogits(BatchRun run) {
+    List<List<float[]>> answerLogits(BatchRun run) {
         // Looked at once, and many: nothing of their prompts is kept for later calls.
         try (Batch batch = batch(BatchOptions.defaults())) {
-            return run.firstLogits(batch);
+            return run.logits(batch);
         }
     }
 

@@ -80,8 +80,8 @@ public final class Batch implements AutoCloseable {
         private long firstToken;
         private long lastToken;
         private RuntimeException failure;
-        private boolean keepsFirstLogits;
-        private float[] firstLogits;
+        private boolean keepsLogits;
+        private final List<float[]> logits = new ArrayList<>();
 
         private Member(PreparedRequest request, Sequence sequence) {
             this.request = request;
@@ -136,22 +136,22 @@ public final class Batch implements AutoCloseable {
                     transcript, encode -> new Timings(encode, prefill, decode, further));
         }
 
-        /** Has the logits of the first position kept, to be called before the next step. */
-        void keepFirstLogits() {
-            keepsFirstLogits = true;
+        /** Has the logits of each position kept, to be called before the next step. */
+        void keepLogits() {
+            keepsLogits = true;
         }
 
-        /** One for each id of the vocabulary, if they were to be kept and the first position was reached. */
-        Optional<float[]> firstLogits() {
-            return Optional.ofNullable(firstLogits);
+        /** One for each id of the vocabulary, at each position so far, if they were to be kept. */
+        List<float[]> logits() {
+            return List.copyOf(logits);
         }
 
-        private void accept(float[] logits) {
-            if (keepsFirstLogits && tokens() == 0) {
-                firstLogits = logits;
+        private void accept(float[] next) {
+            if (keepsLogits) {
+                logits.add(next);
             }
             try {
-                transcript.accept(logits);
+                transcript.accept(next);
             } catch (M3Exception e) {
                 failure = e; // numbers of its own: the others go on
             }

@@ -51,20 +51,15 @@ final class BatchRun {
 
     /**
      * @param batch that is empty
-     * @return for each request, the logits of the first position of its answer
-     * @throws CancellationException if the thread was interrupted before all had them
+     * @return for each request, the logits of each position of its answer
+     * @throws CancellationException if the thread was interrupted before all had ended
      */
-    List<float[]> firstLogits(Batch batch) {
-        run(batch, false, Batch.Member::keepFirstLogits);
-        List<float[]> logits = new ArrayList<>();
-        for (Batch.Member member : members) {
-            batch.cancel(member);
-            member.firstLogits().ifPresent(logits::add);
+    List<List<float[]>> logits(Batch batch) {
+        run(batch, false, Batch.Member::keepLogits);
+        if (members.size() < requests.size() || batch.size() > 0) {
+            throw new CancellationException("interrupted before all requests were answered");
         }
-        if (logits.size() < requests.size()) {
-            throw new CancellationException("interrupted before all requests were read");
-        }
-        return logits;
+        return members.stream().map(Batch.Member::logits).toList();
     }
 
     private void run(Batch batch, boolean keptImages, Consumer<Batch.Member> onJoin) {

@@ -277,16 +277,18 @@ public final class M3Model implements AutoCloseable {
     }
 
     /**
-     * What many requests would be answered with, told by the first position of each answer: prompts are
-     * read together, as by {@link #generate(List)}, and nothing is generated.
+     * How sure the answers of many requests are: they are answered together, as by {@link
+     * #generate(List)}, and the numbers are returned that each of their ids was picked from.
      *
-     * @param requests of any encoded images, scales and lengths; each may make one new token
-     * @return logits for each request, one for each id of the vocabulary, in the order of the requests
+     * @param requests of any encoded images, scales and options; best of few new tokens, since all logits
+     *     are kept
+     * @return for each request, in their order, logits of each position of its answer, one for each id of
+     *     the vocabulary
      * @throws M3Exception if one of them cannot be answered; then none is
      * @throws java.util.concurrent.CancellationException if the calling thread is interrupted
      */
-    public List<float[]> firstLogits(List<Request> requests) {
-        return answering.firstLogits(new BatchRun(this, required(requests, "requests")));
+    public List<List<float[]>> answerLogits(List<Request> requests) {
+        return answering.answerLogits(new BatchRun(this, required(requests, "requests")));
     }
 
     /**

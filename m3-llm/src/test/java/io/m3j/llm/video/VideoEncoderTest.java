@@ -309,19 +309,23 @@ class VideoEncoderTest {
 
     @Test
     void theShiftIsTheDivergenceFromTheMean() {
-        double[] shares =
+        float[] shares =
                 AnswerShift.softmax(new float[] {0, (float) Math.log(3), Float.NEGATIVE_INFINITY});
-        assertThat(shares).containsExactly(new double[] {0.25, 0.75, 0}, within(1e-7));
+        assertThat(shares).containsExactly(new float[] {0.25f, 0.75f, 0}, Offset.offset(1e-6f));
         // Of two frames, this and one that is sure of the first; a hundredth belongs to all three.
-        double nats = AnswerShift.divergence(shares, new double[] {1.25, 0.75, 0}, 2);
+        AnswerShift.Mean mean = new AnswerShift.Mean(3);
+        mean.add(shares);
+        mean.add(new float[] {1, 0, 0});
         double first = 0.99 * 0.625 + 0.01 / 3;
         double second = 0.99 * 0.375 + 0.01 / 3;
-        assertThat(nats)
+        assertThat(mean.divergence(shares))
                 .isCloseTo(
                         0.25 * Math.log(0.25 / first) + 0.75 * Math.log(0.75 / second),
-                        within(1e-7));
-        double none = AnswerShift.divergence(new double[] {0, 0, 1}, new double[] {5, 5, 0}, 10);
-        assertThat(none).isCloseTo(Math.log(300), within(1e-7));
+                        within(1e-6));
+        assertThat(mean.divergence(new float[] {0, 0, 1})).isCloseTo(Math.log(300), within(1e-6));
+        // Where no frame has come so far, all are equally likely.
+        assertThat(new AnswerShift.Mean(3).divergence(new float[] {0, 0, 1}))
+                .isCloseTo(Math.log(3), within(1e-6));
     }
 
     private static Offset<Double> within(double tolerance) {
@@ -329,26 +333,27 @@ class VideoEncoderTest {
     }
 
     @Test
-    void theFirstLogitsOfManyAreThoseOfEachAlone() {
+    void theLogitsOfManyAnswersAreThoseOfEachAlone() {
         long[] ids = {1, 462, 404, -200, 474, 31};
-        GenerationOptions one = GenerationOptions.builder().maxNewTokens(1).scale(scale(1)).build();
+        GenerationOptions one = GenerationOptions.builder().maxNewTokens(3).scale(scale(1)).build();
         try (EncodedImage a = model.encode(picture(3));
                 EncodedImage b = model.encode(patterned())) {
-            List<float[]> together =
-                    model.firstLogits(
+            List<List<float[]>> together =
+                    model.answerLogits(
                             List.of(
                                     Request.ofIds(List.of(a), ids, one),
                                     Request.ofIds(List.of(b), ids, one)));
-            assertThat(together).hasSize(2);
+            assertThat(together).hasSize(2).allMatch(all -> all.size() <= 3 && !all.isEmpty());
             for (int i = 0; i < 2; i++) {
                 try (NDArray all = model.logits(i == 0 ? a : b, ids, scale(1))) {
                     float[] last = all.get(all.getShape().get(0) - 1).toFloatArray();
                     for (int k = 0; k < last.length; k++) {
-                        assertThat(together.get(i)[k]).isCloseTo(last[k], Offset.offset(1e-4f));
+                        assertThat(together.get(i).get(0)[k])
+                                .isCloseTo(last[k], Offset.offset(1e-4f));
                     }
                 }
             }
-            assertThat(model.firstLogits(List.of())).isEmpty();
+            assertThat(model.answerLogits(List.of())).isEmpty();
         }
     }
 

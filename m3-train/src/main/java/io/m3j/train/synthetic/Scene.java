@@ -41,9 +41,23 @@ public final class Scene {
      * @return 336 × 336 pixels, TYPE_INT_RGB
      */
     public BufferedImage picture() {
+        return paint(plan);
+    }
+
+    /**
+     * Draws the picture without what has a number on it: all else is as in {@link #picture}, pixel for
+     * pixel. What is asked about the number has no answer then.
+     *
+     * @return 336 × 336 pixels, TYPE_INT_RGB
+     */
+    public BufferedImage pictureWithoutNumbers() {
+        return paint(plan.withoutNumbers());
+    }
+
+    private BufferedImage paint(ScenePlan drawn) {
         SceneRandom random = SceneRandom.of(seed, index);
         random.split(); // the plan's
-        return ScenePainter.paint(plan, random.split(), options);
+        return ScenePainter.paint(drawn, random.split(), options);
     }
 
     /**

@@ -98,6 +98,11 @@ record ScenePlan(
         }
     }
 
+    ScenePlan withoutNumbers() {
+        List<Text> words = readables.stream().filter(text -> !text.kind().hasNumber()).toList();
+        return new ScenePlan(place, light, big, counted, firstKind, secondKind, shapes, words);
+    }
+
     int count(CountedThing kind) {
         return (int) counted.stream().filter(thing -> thing.kind() == kind).count();
     }

@@ -189,4 +189,28 @@ class ScenesTest {
         bytes.asIntBuffer().put(pixels);
         return bytes.array();
     }
+
+    /** The number is drawn last: nothing but the cell it stands in, a twentieth, is another without it. */
+    @Test
+    void withoutNumbersAPictureIsTheSameButForTheirCell() {
+        for (int index = 0; index < 20; index++) {
+            Scene scene = Scenes.of(7).scene(index);
+            BufferedImage with = scene.picture();
+            BufferedImage without = scene.pictureWithoutNumbers();
+            int left = 336;
+            int right = 0;
+            int differing = 0;
+            for (int y = 0; y < 336; y++) {
+                for (int x = 0; x < 336; x++) {
+                    if (with.getRGB(x, y) != without.getRGB(x, y)) {
+                        differing++;
+                        left = Math.min(left, x);
+                        right = Math.max(right, x);
+                    }
+                }
+            }
+            assertThat(differing).isBetween(300, 84 * 68);
+            assertThat(right - left).isLessThan(84);
+        }
+    }
 }
