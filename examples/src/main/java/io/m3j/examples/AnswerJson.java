@@ -44,8 +44,7 @@ final class AnswerJson {
                 .forEach(
                         frame ->
                                 frames.addObject()
-                                        .put("seconds", frame.time().toMillis() / MILLISECONDS)
-                                        .put("tokens", frame.scale().tokens()));
+                                        .put("seconds", frame.time().toMillis() / MILLISECONDS));
         return this;
     }
 
