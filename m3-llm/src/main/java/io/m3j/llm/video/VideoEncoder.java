@@ -33,6 +33,7 @@ public final class VideoEncoder {
 
     private final M3Model model;
     private final Consumer<Duration> onFrame;
+    private final Consumer<EncodedImage> onImage;
 
     /**
      * @param model that encodes
@@ -46,14 +47,21 @@ public final class VideoEncoder {
      * @param onFrame told the time of each frame that was encoded; what it throws ends the work
      */
     public VideoEncoder(M3Model model, Consumer<Duration> onFrame) {
+        this(model, onFrame, image -> {});
+    }
+
+    /** For tests that look at what is kept: told each image that was encoded. */
+    VideoEncoder(M3Model model, Consumer<Duration> onFrame, Consumer<EncodedImage> onImage) {
         this.model = required(model, "model");
         this.onFrame = required(onFrame, "onFrame");
+        this.onImage = onImage;
     }
 
     private EncodedImage encode(Frame frame) {
         EncodedImage image = model.encode(frame.picture());
         try {
             onFrame.accept(frame.time());
+            onImage.accept(image);
             return image;
         } catch (RuntimeException e) {
             image.close();

@@ -141,30 +141,18 @@ class VideoEncoderTest {
     void howeverManyFramesComeNoMoreTokensAreKeptThanTheNextScaleWouldTake() {
         TokenBudget budget = new TokenBudget(300);
         List<EncodedImage> kept = new ArrayList<>();
-        int scales = model.ladder().scales().size();
         int before = model.managedArrays();
         try (EncodedVideo encoded =
                 new VideoEncoder(
                                 model,
-                                time -> {
-                                    // Of the frames before this one, that are kept. Each has one
-                                    // array a
-                                    // scale at most, and a manager.
-                                    long frames = time.getSeconds();
-                                    long fine = Math.max(1, 300 / Math.max(1, frames));
-                                    long finer =
-                                            model.ladder().scales().stream()
-                                                    .filter(s -> s.tokens() <= fine)
-                                                    .count();
-                                    long most = (Math.min(scales, finer + 1) + 2) * frames + 40;
-                                    assertThat(model.managedArrays() - before)
-                                            .as(frames + " frames")
-                                            .isLessThanOrEqualTo(Math.toIntExact(most));
+                                time -> {},
+                                image -> {
+                                    requireAffordable(kept, budget);
+                                    kept.add(image);
                                 })
                         .encode(video(300, i -> picture(i % 7)), EVERY, budget)) {
             assertThat(encoded.frames()).hasSize(300);
             assertThat(encoded.frames()).extracting(EncodedFrame::scale).containsOnly(scale(0));
-            encoded.frames().forEach(frame -> kept.add(frame.image()));
         }
         assertThat(model.managedArrays()).isEqualTo(before);
         assertThatThrownBy(() -> kept.get(0).at(scale(0)))
@@ -174,6 +162,20 @@ class VideoEncoderTest {
                 .isInstanceOf(M3Exception.class)
                 .hasMessageContaining("budget of 3 tokens: expected at least 4");
         assertThat(model.managedArrays()).isEqualTo(before);
+    }
+
+    /** Of so many frames, none has tokens two steps finer than what all of them can afford. */
+    private static void requireAffordable(List<EncodedImage> kept, TokenBudget budget) {
+        for (Scale scale : model.ladder().scales()) {
+            int affordable = model.ladder().scales().indexOf(scale);
+            boolean tooFine =
+                    affordable >= 2
+                            && (long) kept.size() * scale(affordable - 1).tokens()
+                                    > budget.tokens();
+            for (EncodedImage image : tooFine ? kept : List.<EncodedImage>of()) {
+                assertThatThrownBy(() -> image.at(scale)).hasMessageContaining("were given up");
+            }
+        }
     }
 
     @Test
