@@ -22,7 +22,7 @@ final class ChatCheck {
     private final PromptTemplate template;
     private Conversation said = Conversation.of();
     private long[] lastIds = {}; // of prompt and answer
-    private List<Integer> lastPositions = List.of();
+    private List<Object> lastWhat = List.of();
 
     ChatCheck(M3Model model, Chat chat, PromptTemplate template) {
         this.model = model;
@@ -96,17 +96,20 @@ final class ChatCheck {
     /** The longest beginning in common with the last prompt and its answer, but for its last id. */
     private void checkReused(long[] ids, Answer answer) {
         List<Integer> positions = new ArrayList<>();
+        List<Object> what = new ArrayList<>();
         int image = 0;
         for (long id : ids) {
             boolean slot = id == M3Tokenizer.IMAGE_ID;
+            // Another picture, or the same at other scales, is not the same beginning, however
+            // long.
+            what.add(slot ? List.of(chat.images().get(image), chat.scales().get(image)) : id);
             positions.add(
                     slot ? chat.images().get(image).tokenCount(chat.scales().get(image++)) : 1);
         }
         int shared = 0;
         int i = 0;
         while (i < Math.min(ids.length, lastIds.length - 1)
-                && ids[i] == lastIds[i]
-                && positions.get(i).equals(lastPositions.get(i))) {
+                && what.get(i).equals(lastWhat.get(i))) {
             shared += positions.get(i++);
         }
         if (lastIds.length > 0) {
@@ -117,9 +120,9 @@ final class ChatCheck {
         System.arraycopy(ids, 0, lastIds, 0, ids.length);
         for (int j = 0; j < answer.ids().size(); j++) {
             lastIds[ids.length + j] = answer.ids().get(j);
-            positions.add(1);
+            what.add(answer.ids().get(j));
         }
-        lastPositions = positions;
+        lastWhat = what;
     }
 
     /** The last logits of the conversation's last prompt, in one pass without any cache. */
