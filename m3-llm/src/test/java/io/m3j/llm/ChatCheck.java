@@ -21,8 +21,7 @@ final class ChatCheck {
     private final Chat chat;
     private final PromptTemplate template;
     private Conversation said = Conversation.of();
-    private long[] lastIds = {}; // of prompt and answer
-    private List<Object> lastWhat = List.of();
+    private List<Object> last = List.of(); // what stood in prompt and answer, place by place
 
     ChatCheck(M3Model model, Chat chat, PromptTemplate template) {
         this.model = model;
@@ -42,7 +41,7 @@ final class ChatCheck {
 
     /** What the cache holds is not known here. */
     void forgetRead() {
-        lastIds = new long[0];
+        last = List.of();
     }
 
     /** The last turn was taken back. */
@@ -100,29 +99,22 @@ final class ChatCheck {
         int image = 0;
         for (long id : ids) {
             boolean slot = id == M3Tokenizer.IMAGE_ID;
-            // Another picture, or the same at other scales, is not the same beginning, however
-            // long.
+            // Another picture, or the same at other scales, is another one, however many tokens.
             what.add(slot ? List.of(chat.images().get(image), chat.scales().get(image)) : id);
             positions.add(
                     slot ? chat.images().get(image).tokenCount(chat.scales().get(image++)) : 1);
         }
         int shared = 0;
         int i = 0;
-        while (i < Math.min(ids.length, lastIds.length - 1)
-                && what.get(i).equals(lastWhat.get(i))) {
+        while (i < Math.min(ids.length, last.size() - 1) && what.get(i).equals(last.get(i))) {
             shared += positions.get(i++);
         }
-        if (lastIds.length > 0) {
+        if (!last.isEmpty()) {
             int most = answer.promptTokens() - 2;
             assertThat(chat.reusedPositions()).isEqualTo(Math.min(shared, most));
         }
-        lastIds = new long[ids.length + answer.ids().size()];
-        System.arraycopy(ids, 0, lastIds, 0, ids.length);
-        for (int j = 0; j < answer.ids().size(); j++) {
-            lastIds[ids.length + j] = answer.ids().get(j);
-            what.add(answer.ids().get(j));
-        }
-        lastWhat = what;
+        what.addAll(answer.ids());
+        last = what;
     }
 
     /** The last logits of the conversation's last prompt, in one pass without any cache. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** What has gathered in the parameters of a model. */
@@ -22,6 +23,24 @@ final class Gathered {
             }
         }
         return all;
+    }
+
+    /**
+     * A loss is that of one scale for each of three examples, whichever these are.
+     *
+     * @param sums cross-entropy of each example at each scale, summed over its labels
+     */
+    static void assertOneScaleEach(double loss, List<double[]> sums, int labels) {
+        double nearest = Double.MAX_VALUE;
+        for (double first : sums.get(0)) {
+            for (double second : sums.get(1)) {
+                for (double third : sums.get(2)) {
+                    double mean = (first + second + third) / labels;
+                    nearest = Math.min(nearest, Math.abs(mean - loss));
+                }
+            }
+        }
+        assertThat(nearest).isLessThan(1e-5);
     }
 
     /** Each parameter's gradient, within a share of its own size; noise beside all of them is let be. */

@@ -5,8 +5,6 @@ import static io.m3j.core.Arguments.required;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.train.Part;
-import java.util.Collections;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 
@@ -32,12 +30,7 @@ public record CurriculumStage(
     public CurriculumStage {
         scales = required(scales, "scales").stream().distinct().sorted().toList();
         Range.atLeast(0, "tower_window", towerWindow);
-        EnumMap<Part, Double> byPart = new EnumMap<>(Part.class);
-        byPart.putAll(required(rates, "rates"));
-        rates = Collections.unmodifiableMap(byPart);
-        if (!rates.isEmpty()) {
-            Recipe.checkRates(rates);
-        }
+        rates = required(rates, "rates").isEmpty() ? Map.of() : Recipe.checkedRates(rates);
         if ((untilStep == 0) == (untilFraction == 0)) {
             throw new M3Exception(
                     "until_step: expected until_step or until_fraction, found "

@@ -73,12 +73,11 @@ public record Recipe(
     public Recipe {
         data = List.copyOf(required(data, "data"));
         curriculum = List.copyOf(required(curriculum, "curriculum"));
-        rates = Collections.unmodifiableMap(new EnumMap<>(required(rates, "rates")));
         frozen = Set.copyOf(required(frozen, "frozen"));
         if (data.isEmpty()) {
             throw new M3Exception("data: expected one source or more, found none");
         }
-        checkRates(rates);
+        rates = checkedRates(required(rates, "rates"));
         if (!(clipNorm > 0)) {
             throw new M3Exception("clip_norm: expected a number above 0, found " + clipNorm);
         }
@@ -97,12 +96,14 @@ public record Recipe(
         }
     }
 
-    static void checkRates(Map<Part, Double> rates) {
+    /** A copy of what must have a rate for each part. */
+    static Map<Part, Double> checkedRates(Map<Part, Double> rates) {
         if (!rates.keySet().equals(EnumSet.allOf(Part.class))) {
             throw new M3Exception(
                     "learning_rate: expected one for each part, found " + rates.keySet());
         }
         rates.forEach((part, rate) -> Range.notNegative("learning_rate of " + part, rate));
+        return Collections.unmodifiableMap(new EnumMap<>(rates));
     }
 
     private static void checkScales(List<CurriculumStage> curriculum, LossRecipe loss) {

@@ -15,17 +15,29 @@ public final class Scene {
     private final long seed;
     private final int index;
     private final List<Question> questions;
-    private final String caption;
 
     Scene(long seed, int index, SceneOptions options) {
         this.seed = seed;
         this.index = index;
         this.options = options;
-        SceneRandom random = SceneRandom.of(seed, index);
-        plan = ScenePlanner.plan(random.split(), options);
-        random.split(); // the painter's
-        questions = QuestionWriter.write(plan, random.split(), options.crowded());
-        caption = CaptionWriter.write(plan, random.split(), options.crowded());
+        plan = ScenePlanner.plan(random(Use.PLAN), options);
+        questions = QuestionWriter.write(plan, random(Use.QUESTIONS), options.crowded());
+    }
+
+    /** What random numbers are for, each with its own, in the order in which they are split off. */
+    private enum Use {
+        PLAN,
+        PICTURE,
+        QUESTIONS,
+        CAPTION
+    }
+
+    private SceneRandom random(Use use) {
+        SceneRandom all = SceneRandom.of(seed, index);
+        for (int i = 0; i < use.ordinal(); i++) {
+            all.split();
+        }
+        return all.split();
     }
 
     /**
@@ -55,9 +67,7 @@ public final class Scene {
     }
 
     private BufferedImage paint(ScenePlan drawn) {
-        SceneRandom random = SceneRandom.of(seed, index);
-        random.split(); // the plan's
-        return ScenePainter.paint(drawn, random.split(), options);
+        return ScenePainter.paint(drawn, random(Use.PICTURE), options);
     }
 
     /**
@@ -73,7 +83,7 @@ public final class Scene {
      *     crowd place, time of day and big object
      */
     public String caption() {
-        return caption;
+        return CaptionWriter.write(plan, random(Use.CAPTION), options.crowded());
     }
 
     /**

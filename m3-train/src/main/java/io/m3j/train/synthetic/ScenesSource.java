@@ -131,20 +131,8 @@ public final class ScenesSource implements ExampleSource {
 
     @Override
     public String fingerprint() {
-        Object facts =
-                captions
-                        ? List.of(
-                                scenes.options(),
-                                count,
-                                "captions",
-                                mask.template().name(),
-                                gridSide)
-                        : List.of(
-                                scenes.options(),
-                                count,
-                                questions,
-                                mask.template().name(),
-                                gridSide);
+        Object asked = captions ? "captions" : questions;
+        Object facts = List.of(scenes.options(), count, asked, mask.template().name(), gridSide);
         return "scenes-" + scenes.seed() + "-" + Integer.toHexString(facts.toString().hashCode());
     }
 
