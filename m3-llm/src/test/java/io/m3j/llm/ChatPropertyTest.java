@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.m3j.core.Scale;
-import io.m3j.core.golden.Golden;
-import io.m3j.core.torch.Precision;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.llm.scale.ScalePolicy;
 import io.m3j.vision.EncodedImage;
@@ -38,12 +36,7 @@ class ChatPropertyTest {
 
     @BeforeContainer
     static void load() {
-        LoadOptions options =
-                LoadOptions.builder()
-                        .precision(Precision.FLOAT32)
-                        .tokenizer(Golden.checkpoint("tokenizer"))
-                        .build();
-        model = M3Model.load(Golden.checkpoint("llava-next-m3-bf16"), options);
+        model = GoldenRequests.model("llava-next-m3-bf16");
         images =
                 List.of(
                         model.encode(GoldenRequests.picture("land_640x480")),

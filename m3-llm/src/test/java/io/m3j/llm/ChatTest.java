@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
-import io.m3j.core.golden.Golden;
-import io.m3j.core.torch.Precision;
 import io.m3j.llm.generate.FinishReason;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.llm.scale.ScalePolicy;
@@ -36,7 +34,7 @@ class ChatTest {
 
     @BeforeAll
     static void open() {
-        model = load(NEXT);
+        model = GoldenRequests.model(NEXT);
         land = model.encode(GoldenRequests.picture("land_640x480"));
         port = model.encode(GoldenRequests.picture("port_300x451"));
     }
@@ -44,15 +42,6 @@ class ChatTest {
     @AfterAll
     static void close() {
         model.close();
-    }
-
-    private static M3Model load(String checkpoint) {
-        LoadOptions options =
-                LoadOptions.builder()
-                        .precision(Precision.FLOAT32)
-                        .tokenizer(Golden.checkpoint("tokenizer"))
-                        .build();
-        return M3Model.load(Golden.checkpoint(checkpoint), options);
     }
 
     private static GenerationOptions.Builder options() {
@@ -74,7 +63,7 @@ class ChatTest {
         "llava-m3, mpt"
     })
     void everyTurnIsTheWholePromptReadFromNothing(String checkpoint, String template) {
-        try (M3Model own = load(checkpoint);
+        try (M3Model own = GoldenRequests.model(checkpoint);
                 EncodedImage wide = own.encode(GoldenRequests.picture("land_640x480"));
                 EncodedImage tall = own.encode(GoldenRequests.picture("port_300x451"));
                 Chat chat = own.chat()) {
@@ -281,7 +270,7 @@ class ChatTest {
 
     @Test
     void aPictureOfAnotherModelIsRefused() {
-        try (M3Model other = load("llava-m3");
+        try (M3Model other = GoldenRequests.model("llava-m3");
                 EncodedImage foreign = other.encode(GoldenRequests.picture("land_640x480"));
                 Chat chat = model.chat()) {
             assertThatThrownBy(() -> chat.ask(List.of(foreign), "What?", few(), NOBODY))
@@ -352,7 +341,7 @@ class ChatTest {
                 .hasMessageContaining("the conversation was closed");
         assertThat(closedWithin.conversation().turns()).isEmpty();
 
-        M3Model own = load("llava-m3");
+        M3Model own = GoldenRequests.model("llava-m3");
         Chat orphan = own.chat();
         orphan.ask("What?", few(), NOBODY);
         own.close();

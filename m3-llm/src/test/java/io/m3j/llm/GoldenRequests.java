@@ -3,6 +3,7 @@ package io.m3j.llm;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
+import io.m3j.core.torch.Precision;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.vision.EncodedImage;
 import io.m3j.vision.M3Image;
@@ -59,6 +60,19 @@ public final class GoldenRequests implements AutoCloseable {
     public final List<Case> cases = new ArrayList<>();
 
     private final Map<String, EncodedImage> images = new HashMap<>();
+
+    /**
+     * @param checkpoint name of a golden one
+     * @return its model in float32, with the golden tokenizer; to be closed by the caller
+     */
+    static M3Model model(String checkpoint) {
+        LoadOptions options =
+                LoadOptions.builder()
+                        .precision(Precision.FLOAT32)
+                        .tokenizer(Golden.checkpoint("tokenizer"))
+                        .build();
+        return M3Model.load(Golden.checkpoint(checkpoint), options);
+    }
 
     /**
      * Loads model and images.

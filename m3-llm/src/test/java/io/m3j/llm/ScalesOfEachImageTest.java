@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
-import io.m3j.core.golden.Golden;
-import io.m3j.core.torch.Precision;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.llm.scale.ScalePolicy;
 import io.m3j.llm.scale.ScalePolicy.Shown;
@@ -39,12 +37,7 @@ class ScalesOfEachImageTest {
 
     @BeforeAll
     static void load() {
-        LoadOptions options =
-                LoadOptions.builder()
-                        .precision(Precision.FLOAT32)
-                        .tokenizer(Golden.checkpoint("tokenizer"))
-                        .build();
-        model = M3Model.load(Golden.checkpoint("llava-next-m3-bf16"), options);
+        model = GoldenRequests.model("llava-next-m3-bf16");
         land = model.encode(GoldenRequests.picture("land_640x480"));
         port = model.encode(GoldenRequests.picture("port_300x451"));
     }
