@@ -7,7 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Asks two questions of each family about a planned scene. A question has one right answer, and its
+ * Asks two questions of each family about a planned scene; in a crowd, of the background, the big object
+ * and the small shapes. A question has one right answer, and its
  * text does not tell the answer of another: the big object is never named, and of the three small
  * shapes one is asked for its colour, one for its form, and one is named where places are asked for.
  */
@@ -39,7 +40,9 @@ final class QuestionWriter {
     static List<Question> write(ScenePlan plan, SceneRandom random, boolean crowded) {
         QuestionWriter writer = new QuestionWriter(plan, random);
         writer.askOfTheWhole();
-        if (!crowded) {
+        if (crowded) {
+            writer.askOfTheShapes();
+        } else {
             writer.askOfTheParts();
         }
         random.shuffle(writer.questions);
@@ -59,16 +62,26 @@ final class QuestionWriter {
             ask(Family.COUNT, Phrasings.COUNT, count, kind.plural());
         }
         relations();
-        Small first = plan.shapes().get(0);
-        Small second = plan.shapes().get(1);
-        ask(Family.ATTRIBUTE, Phrasings.SHAPE_COLOUR, first.colour().word(), first.shape().word());
-        ask(
-                Family.ATTRIBUTE,
-                Phrasings.COLOUR_SHAPE,
-                second.shape().word(),
-                second.colour().word());
+        askColour(plan.shapes().get(0));
+        askForm(plan.shapes().get(1));
         read(plan.readables().get(0));
         read(plan.readables().get(random.between(1, 2)));
+    }
+
+    /** Of each shape one thing, so that no question tells an answer; to find a form takes longer to learn. */
+    private void askOfTheShapes() {
+        List<Small> shapes = plan.shapes();
+        int byForm = shapes.size() * 2 / 3;
+        shapes.subList(0, byForm).forEach(this::askColour);
+        shapes.subList(byForm, shapes.size()).forEach(this::askForm);
+    }
+
+    private void askColour(Small small) {
+        ask(Family.ATTRIBUTE, Phrasings.SHAPE_COLOUR, small.colour().word(), small.shape().word());
+    }
+
+    private void askForm(Small small) {
+        ask(Family.ATTRIBUTE, Phrasings.COLOUR_SHAPE, small.shape().word(), small.colour().word());
     }
 
     private void read(Text text) {

@@ -14,8 +14,8 @@ import io.m3j.core.M3Exception;
  * @param words of the list of {@value Words#COUNT} words, how many are used, from its beginning
  * @param typefaces how many of the {@value Lettering#COUNT} typefaces are used
  * @param clutter how much noise, confetti and lines lie behind the things: 0 none, 1 the usual
- * @param crowded whether every cell beside the big object is filled, mostly with something to read; only
- *     the background and the big object can then be asked about
+ * @param crowded whether every cell beside the big object is filled, by six small shapes and mostly
+ *     something to read; only the background, the big object and the shapes can then be asked about
  */
 public record SceneOptions(
         int mostOfAKind,

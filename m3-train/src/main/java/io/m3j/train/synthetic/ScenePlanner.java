@@ -22,6 +22,9 @@ final class ScenePlanner {
     private static final int COLUMNS = 4;
     private static final double CELL_WIDTH = (double) SIDE / COLUMNS;
 
+    private static final int SHAPES = 3;
+    private static final int SHAPES_IN_A_CROWD = 6;
+
     /** Between a thing and the border of its cell, in pixels. */
     private static final double MARGIN = 2;
 
@@ -53,7 +56,7 @@ final class ScenePlanner {
 
     private ScenePlan scene(Place place, Light light, Big big) {
         List<Text> readables = readables();
-        List<Small> shapes = shapes();
+        List<Small> shapes = shapes(SHAPES);
         List<CountedThing> kinds = new ArrayList<>(CountedThing.ALL);
         random.shuffle(kinds);
         List<Counted> counted = new ArrayList<>();
@@ -67,20 +70,21 @@ final class ScenePlanner {
                 place, light, big, counted, kinds.get(0), kinds.get(1), shapes, readables);
     }
 
-    /** Mostly things to read: they are the smallest, and take the most pictures to learn. */
+    /**
+     * Small shapes of which each can be told by its form or its colour, and mostly things to read: they are
+     * the smallest, and take the most pictures to learn.
+     */
     private ScenePlan crowd(Place place, Light light, Big big) {
+        List<Small> shapes = shapes(SHAPES_IN_A_CROWD);
         List<Text> readables = new ArrayList<>();
-        List<Small> shapes = new ArrayList<>();
         List<Counted> counted = new ArrayList<>();
         while (!free.isEmpty()) {
             int what = random.below(10);
             if (what < 6) {
                 String word = random.of(Words.READABLE.subList(0, options.words()));
                 readables.add(text(random.of(Readable.WITH_WORDS), word));
-            } else if (what < 8) {
-                readables.add(number());
             } else if (what < 9) {
-                shapes.add(small(random.of(SmallShape.ALL), random.of(Colour.ALL)));
+                readables.add(number());
             } else {
                 counted.add(counted(random.of(CountedThing.ALL)));
             }
@@ -141,13 +145,13 @@ final class ScenePlanner {
         return new Text(kind, text, typeface, height, width, board, spot);
     }
 
-    private List<Small> shapes() {
+    private List<Small> shapes(int count) {
         List<SmallShape> forms = new ArrayList<>(SmallShape.ALL);
         List<Colour> colours = new ArrayList<>(Colour.ALL);
         random.shuffle(forms);
         random.shuffle(colours);
         List<Small> shapes = new ArrayList<>();
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < count; i++) {
             shapes.add(small(forms.get(i), colours.get(i)));
         }
         return shapes;

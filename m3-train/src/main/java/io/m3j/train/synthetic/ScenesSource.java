@@ -45,7 +45,7 @@ public final class ScenesSource implements ExampleSource {
     /**
      * @param scenes to draw from
      * @param count how many of them, from the first
-     * @param questions of each scene, 1 to 12, in a crowd to 4: the first of its list
+     * @param questions of each scene, 1 to 12, in a crowd to 10: the first of its list
      * @param tokenizer of the model to train
      * @param template of the model to train
      * @throws M3Exception if a number is out of its range

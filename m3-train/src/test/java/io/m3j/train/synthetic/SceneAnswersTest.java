@@ -18,6 +18,7 @@ class SceneAnswersTest {
 
     private static final int COUNT = 2000;
     private static final Scenes SCENES = Scenes.of(Split.VALIDATION.first());
+    private static final Scenes CROWD = Scenes.of(SCENES.seed(), SceneOptions.crowd());
 
     @Test
     void countsAreThoseOfThePlan() {
@@ -49,22 +50,44 @@ class SceneAnswersTest {
 
     @Test
     void anAttributeNamesOneShapeByItsFormOrItsColour() {
-        each(
-                Family.ATTRIBUTE,
-                (plan, question) -> {
-                    ScenePlan.Small small =
-                            only(
-                                    plan.shapes().stream()
-                                            .filter(
-                                                    s ->
-                                                            names(question, s.shape().word())
-                                                                    || names(
-                                                                            question,
-                                                                            s.colour().word())));
-                    boolean byForm = names(question, small.shape().word());
-                    assertThat(question.answer())
-                            .isEqualTo(byForm ? small.colour().word() : small.shape().word());
-                });
+        each(Family.ATTRIBUTE, SceneAnswersTest::checkAttribute);
+    }
+
+    /** Who has read all other questions and answers of a crowd knows nothing of this one's shape. */
+    @Test
+    void ofACrowdEachShapeIsAskedForOneThing() {
+        for (int i = 0; i < COUNT; i++) {
+            Scene scene = CROWD.scene(i);
+            List<Question> attributes =
+                    scene.questions().stream()
+                            .filter(question -> question.family() == Family.ATTRIBUTE)
+                            .toList();
+            attributes.forEach(question -> checkAttribute(scene.plan(), question));
+            assertThat(
+                            attributes.stream()
+                                    .map(question -> shape(scene.plan(), question))
+                                    .distinct())
+                    .hasSize(6);
+            assertThat(attributes.stream().filter(q -> q.text().contains("color"))).hasSize(4);
+            assertThat(scene.questions()).hasSize(10);
+        }
+    }
+
+    private static void checkAttribute(ScenePlan plan, Question question) {
+        ScenePlan.Small small = shape(plan, question);
+        boolean byForm = names(question, small.shape().word());
+        assertThat(question.answer())
+                .isEqualTo(byForm ? small.colour().word() : small.shape().word());
+    }
+
+    /** The one shape of which a question names form or colour. */
+    private static ScenePlan.Small shape(ScenePlan plan, Question question) {
+        return only(
+                plan.shapes().stream()
+                        .filter(
+                                small ->
+                                        names(question, small.shape().word())
+                                                || names(question, small.colour().word())));
     }
 
     @Test
