@@ -39,12 +39,14 @@ public final class ModelFiles implements AutoCloseable {
 
     /**
      * @param directory of a checkpoint with weights
+     * @param visionTower directory of the tower, for a checkpoint that only names it; empty to look where it
+     *     says
      * @return its files
      * @throws M3Exception if a file is missing, broken, or of a model that is not known
      */
-    public static ModelFiles open(Path directory) {
+    public static ModelFiles open(Path directory, Optional<Path> visionTower) {
         M3Config config = M3Config.read(directory);
-        VisionTowerLocator locator = new VisionTowerLocator(config, Optional.empty());
+        VisionTowerLocator locator = new VisionTowerLocator(config, visionTower);
         ModelTensors tensors = ModelTensors.open(() -> Checkpoint.open(directory), locator);
         if (!tensors.hasTower()) {
             tensors.close();

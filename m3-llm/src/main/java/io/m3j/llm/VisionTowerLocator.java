@@ -104,7 +104,8 @@ final class VisionTowerLocator {
                         + config.visionTower().orElse("(unnamed)")
                         + " was not found; looked for config.json in "
                         + looked
-                        + ". Put the tower there or name its directory (--vision-tower DIR)");
+                        + ". Put the tower there or name its directory (--vision-tower DIR; in a recipe"
+                        + " model.vision_tower)");
     }
 
     private M3Exception sizesMissing() {

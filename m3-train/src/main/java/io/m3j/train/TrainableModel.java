@@ -71,7 +71,23 @@ public final class TrainableModel implements AutoCloseable {
      * @throws M3Exception if a file is missing or broken, or the weights are quantised
      */
     public static TrainableModel open(Path directory, Device device, Set<Part> learning) {
-        ModelFiles files = ModelFiles.open(required(directory, "directory"));
+        return open(directory, Optional.empty(), device, learning);
+    }
+
+    /**
+     * Reads a model.
+     *
+     * @param directory of a checkpoint, in any layout
+     * @param visionTower directory of the tower, for a checkpoint that only names it; empty to look where it
+     *     says
+     * @param device where it learns
+     * @param learning the parts that learn; the others stay as they are
+     * @return the model
+     * @throws M3Exception if a file is missing or broken, or the weights are quantised
+     */
+    public static TrainableModel open(
+            Path directory, Optional<Path> visionTower, Device device, Set<Part> learning) {
+        ModelFiles files = ModelFiles.open(required(directory, "directory"), visionTower);
         return made(files, device, learning, (model, name, shape) -> model.stored(name, shape));
     }
 

@@ -95,7 +95,8 @@ final class RecipeReader {
     }
 
     private ModelSource model() {
-        ConfigJson model = section("model").only("from", "random", "seed", "template");
+        ConfigJson model =
+                section("model").only("from", "random", "seed", "vision_tower", "template");
         if (model.has("from") == model.has("random")) {
             throw new M3Exception(
                     model.where()
@@ -107,9 +108,16 @@ final class RecipeReader {
             throw model.wrong("seed", "nothing, since no weight of a checkpoint is random");
         }
         boolean random = model.has("random");
+        if (random && model.has("vision_tower")) {
+            throw model.wrong("vision_tower", "nothing, since a random start draws the tower, too");
+        }
         Path directory = path(model, random ? "random" : "from", base);
         Optional<Long> seed = random ? Optional.of(whole(model, "seed", 0)) : Optional.empty();
-        return model.checked(() -> new ModelSource(directory, seed, model.text("template")));
+        Optional<Path> tower =
+                model.has("vision_tower")
+                        ? Optional.of(path(model, "vision_tower", base))
+                        : Optional.empty();
+        return model.checked(() -> new ModelSource(directory, seed, tower, model.text("template")));
     }
 
     private Batching batching() {

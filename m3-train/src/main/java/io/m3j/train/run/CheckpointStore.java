@@ -42,12 +42,11 @@ final class CheckpointStore {
     record Stored(long step, Path directory) {}
 
     /**
-     * @param directory of all checkpoints; made if it does not exist, cleared of what was not finished
+     * @param directory of all checkpoints; made with the first of them, cleared of what was not finished
      */
     CheckpointStore(Path directory) {
         this.directory = directory;
         try {
-            Files.createDirectories(directory);
             for (Path path : list(directory)) {
                 if (path.getFileName().toString().startsWith(DurableFiles.UNFINISHED)) {
                     DurableFiles.deleteTree(path);
@@ -61,6 +60,11 @@ final class CheckpointStore {
     /** Writes a checkpoint; one of the same step, which must have been passed over, is replaced. */
     Stored write(long step, DirectoryContent content) {
         Path place = place(step);
+        try {
+            Files.createDirectories(directory);
+        } catch (IOException e) {
+            throw failed(directory, e);
+        }
         DurableFiles.publish(
                 place,
                 beside -> {
@@ -207,6 +211,9 @@ final class CheckpointStore {
     }
 
     private static List<Path> list(Path directory) throws IOException {
+        if (!Files.exists(directory)) {
+            return List.of();
+        }
         try (Stream<Path> paths = Files.list(directory)) {
             return paths.sorted().toList();
         }

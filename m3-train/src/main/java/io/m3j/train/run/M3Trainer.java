@@ -164,7 +164,12 @@ public final class M3Trainer implements AutoCloseable {
         return source.seed()
                 .map(seed -> TrainableModel.random(source.directory(), seed, device))
                 .orElseGet(
-                        () -> TrainableModel.open(source.directory(), device, recipe.learning()));
+                        () ->
+                                TrainableModel.open(
+                                        source.directory(),
+                                        source.visionTower(),
+                                        device,
+                                        recipe.learning()));
     }
 
     private void check(CurriculumStage stage) {

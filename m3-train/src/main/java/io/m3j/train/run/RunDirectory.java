@@ -37,10 +37,12 @@ final class RunDirectory implements AutoCloseable {
 
     private final Path directory;
     private final FileChannel lock;
+    private final ObjectNode recipe;
 
-    private RunDirectory(Path directory, FileChannel lock) {
+    private RunDirectory(Path directory, FileChannel lock, ObjectNode recipe) {
         this.directory = directory;
         this.lock = lock;
+        this.recipe = recipe;
     }
 
     /**
@@ -65,11 +67,9 @@ final class RunDirectory implements AutoCloseable {
                 }
                 if (known) {
                     requireSame(file, recipe);
-                } else {
-                    DurableFiles.replace(file, CheckpointStore.pretty(recipe));
                 }
-                return new RunDirectory(directory, lock);
-            } catch (IOException | RuntimeException e) {
+                return new RunDirectory(directory, lock, recipe);
+            } catch (RuntimeException e) {
                 lock.close();
                 throw e;
             }
@@ -157,7 +157,8 @@ final class RunDirectory implements AutoCloseable {
     }
 
     /**
-     * Adds what this session computes with to {@code provenance.json}.
+     * Makes it a run's directory, once all that the run needs has been opened: writes the recipe, and adds what
+     * this session computes with to {@code provenance.json}.
      *
      * @param model fingerprint of what the run starts from
      * @param data fingerprints of the data by its use
@@ -165,8 +166,12 @@ final class RunDirectory implements AutoCloseable {
      * @throws M3Exception if model or data are not what the run began with
      */
     void record(String model, ObjectNode data, ObjectNode session) {
+        Path begun = directory.resolve(RECIPE);
         Path file = directory.resolve("provenance.json");
         try {
+            if (!Files.exists(begun)) {
+                DurableFiles.replace(begun, CheckpointStore.pretty(recipe));
+            }
             ObjectNode all =
                     Files.exists(file)
                             ? (ObjectNode) ConfigJson.read(file).node()

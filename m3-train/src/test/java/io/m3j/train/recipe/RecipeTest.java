@@ -156,6 +156,7 @@ class RecipeTest {
                 "/model | null | model is missing, expected an object",
                 "/model | {} | either from#found neither",
                 "/model | {'from':'a','random':'b'} | either from#found both",
+                "/model | {'random':'b','vision_tower':'c'} | vision_tower#draws the tower, too",
                 "/model | {'from':'a','seed':1} | model: seed: expected nothing",
                 "/model/from | 3 | model: from: expected a text, found 3",
                 "/data | [] | data: expected one source or more, found none",

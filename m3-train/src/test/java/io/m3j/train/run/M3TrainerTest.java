@@ -14,6 +14,7 @@ import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.llm.M3Config;
+import io.m3j.llm.ModelFiles;
 import io.m3j.train.data.Example;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.train.recipe.Recipe;
@@ -26,6 +27,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -508,11 +510,7 @@ class M3TrainerTest {
     void aRunDoesNotGoOnWithAnotherStartingModel() throws IOException {
         Path base = Files.createDirectory(directory.resolve("base"));
         Path golden = Golden.checkpoint("llava-m3");
-        try (Stream<Path> files = Files.list(golden)) {
-            for (Path file : files.toList()) {
-                Files.copy(file, base.resolve(file.getFileName()));
-            }
-        }
+        copyFiles(golden, base);
         ObjectNode config =
                 (ObjectNode) MiniRun.JSON.readTree(base.resolve("config.json").toFile());
         config.put("mm_vision_tower", golden.resolve("../clip-vision").normalize().toString());
@@ -533,6 +531,34 @@ class M3TrainerTest {
         Files.writeString(provenance, before.toString());
         assertThat(run(recipe, "run", true, DATA, new Told(0)).end()).isEqualTo(End.FINISHED);
         assertThat(MiniRun.JSON.readTree(provenance.toFile()).get("model").asText()).hasSize(8);
+    }
+
+    /** LLaVA-1.5's own checkpoints have no tower inside. */
+    @Test
+    void aTowerThatLiesElsewhereIsNamedInTheRecipe() throws IOException {
+        Path base = Files.createDirectory(directory.resolve("base"));
+        Path golden = Golden.checkpoint("llava-m3-bin-sharded");
+        copyFiles(golden, base);
+        ObjectNode json = MiniRun.recipe().put("steps", 1);
+        json.putObject("model").put("from", "base");
+        assertThatThrownBy(() -> run(Recipe.of("recipe", json, directory), "run"))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("was not found")
+                .hasMessageContaining("model.vision_tower");
+        json.withObject("/model")
+                .put("vision_tower", golden.resolve("../clip-full-bin").normalize().toString());
+        RunReport report = run(Recipe.of("recipe", json, directory), "run");
+        try (ModelFiles trained = ModelFiles.open(report.model().orElseThrow(), Optional.empty())) {
+            assertThat(trained.names()).anyMatch(name -> name.contains("tower"));
+        }
+    }
+
+    private static void copyFiles(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.list(from)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, to.resolve(file.getFileName()));
+            }
+        }
     }
 
     @Test

@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.IntFunction;
@@ -166,8 +167,9 @@ class RaggedRunTest {
     @Test
     void likeLengthsCountWhatPicturesTake() {
         Ragged data = Ragged.of(11);
-        try (ModelFiles files = ModelFiles.open(Golden.checkpoint(NEXT));
-                ModelFiles plain = ModelFiles.open(Golden.checkpoint("llava-m3"))) {
+        try (ModelFiles files = ModelFiles.open(Golden.checkpoint(NEXT), Optional.empty());
+                ModelFiles plain =
+                        ModelFiles.open(Golden.checkpoint("llava-m3"), Optional.empty())) {
             ImageProcessor cuts = files.imageProcessor();
             Preparation next = new Preparation(data, cuts, NINE, 100);
             Preparation whole = new Preparation(data, plain.imageProcessor(), NINE, 100);
@@ -184,7 +186,7 @@ class RaggedRunTest {
         }
         // A picture that cannot be read has its say when its turn comes.
         ExampleSource broken = new MiniSource(3, Set.of(1), Set.of());
-        try (ModelFiles files = ModelFiles.open(Golden.checkpoint(NEXT))) {
+        try (ModelFiles files = ModelFiles.open(Golden.checkpoint(NEXT), Optional.empty())) {
             Preparation next = new Preparation(broken, files.imageProcessor(), NINE, 100);
             assertThat(next.length(1)).isEqualTo(6);
             assertThatThrownBy(() -> next.prepare(1)).isInstanceOf(BadExample.class);
