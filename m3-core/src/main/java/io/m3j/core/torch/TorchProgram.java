@@ -36,14 +36,14 @@ final class TorchProgram implements AutoCloseable {
     private static final String CLASS_NAME = "Kernels";
 
     /**
-     * Per thread: the executor's optimiser re-compiles during the first calls, and both switches
-     * are thread-local in libtorch.
+     * Per thread: the executor's optimiser re-compiles during the first calls, and the switch is
+     * thread-local in libtorch. That of gradients is, too: it belongs to the caller, who may be
+     * learning something else around our calls.
      */
     private static final ThreadLocal<Boolean> THREAD_IS_READY =
             ThreadLocal.withInitial(
                     () -> {
                         JniUtils.setGraphExecutorOptimize(false);
-                        JniUtils.setGradMode(false);
                         return true;
                     });
 
@@ -103,7 +103,7 @@ final class TorchProgram implements AutoCloseable {
     }
 
     /**
-     * Runs one kernel.
+     * Runs one kernel, under inference mode whatever the thread's own mode is.
      *
      * @param owner the manager that the result is attached to
      * @param method the kernel's name
@@ -165,13 +165,14 @@ final class TorchProgram implements AutoCloseable {
                                 inputs.add(named((NDArray) arguments[i], null));
                             }
                         }
+                        boolean before = JniUtils.isGradMode();
                         JniUtils.setGradMode(gradients);
                         try {
                             NDList results = IValueUtils.forward(module, inputs, true);
                             results.attach(owner);
                             return results;
                         } finally {
-                            JniUtils.setGradMode(false);
+                            JniUtils.setGradMode(before);
                         }
                     }
                 });
