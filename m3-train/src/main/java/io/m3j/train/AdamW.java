@@ -19,8 +19,8 @@ import java.util.function.ToDoubleFunction;
 
 /**
  * AdamW as PyTorch computes it: decay is decoupled, and biases of the moments are corrected. A parameter
- * that learns has a gradient of zeros before any has reached it, and is stepped with it; one that does not
- * learn is left alone.
+ * that learns but that no batch has reached yet has a gradient of zeros behind a {@link TrainingStep}, and is
+ * stepped with it; one that does not learn is left alone.
  *
  * <p>Owns native memory, the two moments of each parameter: the caller closes it, before the model.
  */

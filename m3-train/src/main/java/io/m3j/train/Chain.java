@@ -10,14 +10,22 @@ import java.util.List;
 /**
  * Layers one behind the other, and the way back through them. What lies between the links is kept for
  * the way back, or computed again on it (Chen et al., arXiv 1604.06174): then the memory is that of the
- * links' inputs and of one link.
+ * links' inputs and of one link. The way back ends where nothing further back learns.
  */
 final class Chain implements AutoCloseable {
 
-    /** One link: what comes in → what goes out. */
-    interface Link {
+    /** What a link computes. */
+    interface Computation {
         NDArray apply(NDManager owner, NDArray x);
     }
+
+    /**
+     * One link.
+     *
+     * @param learns whether it computes with anything that gradients gather in
+     * @param computation what comes in → what goes out
+     */
+    record Link(boolean learns, Computation computation) {}
 
     private final TrainingKernels kernels;
     private final List<Link> links;
@@ -47,13 +55,19 @@ final class Chain implements AutoCloseable {
         for (Link link : links) {
             inputs.add(y);
             NDArray in = y;
-            y =
-                    again
-                            ? kernels.withoutGradients(() -> link.apply(manager, in))
-                            : link.apply(manager, in);
+            y = again ? kernels.withoutGradients(() -> passed(link, in)) : passed(link, in);
         }
         output = y;
         return y;
+    }
+
+    /** What a link makes on its way, such as weights with their adapters added, goes with it. */
+    private NDArray passed(Link link, NDArray x) {
+        try (NDManager scope = kernels.newManager()) {
+            NDArray y = link.computation().apply(scope, x);
+            y.attach(manager);
+            return y;
+        }
     }
 
     /**
@@ -67,17 +81,32 @@ final class Chain implements AutoCloseable {
             Gradients.backward(output, gradient);
             return;
         }
+        int end = further ? 0 : firstThatLearns();
         NDArray last = gradient;
-        for (int i = links.size() - 1; i >= 0; i--) {
+        for (int i = links.size() - 1; i >= end; i--) {
             try (NDManager scope = kernels.newManager()) {
-                NDArray leaf = Gradients.leaf(scope, inputs.get(i));
-                Gradients.backward(links.get(i).apply(scope, leaf), last);
-                last = Gradients.gradient(manager, leaf).orElseThrow();
+                boolean ends = i == end && !further;
+                NDArray x = ends ? inputs.get(i) : Gradients.leaf(scope, inputs.get(i));
+                Gradients.backward(links.get(i).computation().apply(scope, x), last);
+                if (last != gradient) {
+                    last.close();
+                }
+                if (!ends) {
+                    last = Gradients.gradient(manager, x).orElseThrow();
+                }
             }
         }
         if (further) {
             Gradients.backward(inputs.get(0), last);
         }
+    }
+
+    private int firstThatLearns() {
+        int first = 0;
+        while (first < links.size() && !links.get(first).learns()) {
+            first++;
+        }
+        return first;
     }
 
     @Override

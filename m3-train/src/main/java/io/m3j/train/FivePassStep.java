@@ -47,6 +47,7 @@ public final class FivePassStep {
      * @return the loss
      */
     public double accumulate(TrainingBatch batch, List<Scale> scales) {
+        model.startGradients();
         List<Runnable> open = new ArrayList<>();
         try (NDManager scope = kernels.newManager()) {
             List<NDArray> losses = new ArrayList<>();

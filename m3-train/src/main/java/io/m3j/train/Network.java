@@ -14,6 +14,7 @@ import io.m3j.llm.RotaryEmbedding;
 import io.m3j.vision.ClipVisionConfig;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** How the parameters of a model become visual tokens, and ids and visual tokens hidden states. */
 final class Network {
@@ -46,7 +47,9 @@ final class Network {
         ClipVisionConfig vision = model.vision();
         int layers = vision.layersUpTo(model.config().visionHiddenState());
         List<Chain.Link> links = new ArrayList<>();
-        links.add(
+        add(
+                links,
+                List.of(TOWER + "embeddings.", TOWER + "pre_layrnorm."),
                 (owner, pixels) -> {
                     NDArray x =
                             kernels.tower()
@@ -69,7 +72,9 @@ final class Network {
         for (int start = 0; start < layers; start += step(layers)) {
             int from = start;
             int to = Math.min(layers, start + step(layers));
-            links.add(
+            add(
+                    links,
+                    names(TOWER + "encoder.layers.", from, to),
                     (owner, x) ->
                             kernels.tower()
                                     .towerLayers(
@@ -81,7 +86,9 @@ final class Network {
                                             vision.layerNormEpsilon(),
                                             type));
         }
-        links.add(
+        add(
+                links,
+                List.of("projector."),
                 (owner, x) ->
                         kernels.tower()
                                 .project(
@@ -181,7 +188,9 @@ final class Network {
         for (int start = 0; start < config.layers(); start += step(config.layers())) {
             int from = start;
             int to = Math.min(config.layers(), start + step(config.layers()));
-            links.add(
+            add(
+                    links,
+                    names("decoder.layers.", from, to),
                     (linkOwner, x) ->
                             kernels.decoderLayers(
                                     linkOwner,
@@ -205,6 +214,16 @@ final class Network {
         boolean tied = model.config().decoder().tiedHead();
         return model.effective(
                 owner, tied ? "decoder.embed_tokens.weight" : "decoder.lm_head.weight");
+    }
+
+    /** Adds a link that computes with the parameters under these prefixes. */
+    private void add(List<Chain.Link> links, List<String> prefixes, Chain.Computation computation) {
+        boolean learns = prefixes.stream().anyMatch(model::learnsWithin);
+        links.add(new Chain.Link(learns, computation));
+    }
+
+    private static List<String> names(String layers, int from, int to) {
+        return IntStream.range(from, to).mapToObj(i -> layers + i + ".").toList();
     }
 
     private int step(int layers) {

@@ -258,6 +258,11 @@ public final class TrainableModel implements AutoCloseable {
         return Gradients.gradient(manager, parameter(name));
     }
 
+    /** Lets gradients gather in all that learns: from zeros, where nothing has gathered yet. */
+    void startGradients() {
+        parameters.values().stream().filter(NDArray::hasGradient).forEach(kernels::startGradient);
+    }
+
     /** Makes all gradients zero. */
     public void zeroGradients() {
         parameters.values().forEach(Gradients::zeroGradient);

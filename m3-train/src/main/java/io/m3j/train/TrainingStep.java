@@ -67,6 +67,7 @@ public final class TrainingStep {
         try (NDManager scope = kernels.newManager();
                 Eyes eyes = eyes(window(options.window(), seed))) {
             CutBatch cut = cut(batch);
+            model.startGradients();
             NDArray tokens = eyes.forward(scope, batch.pixels()); //                 [T, N, D]
             boolean gather = !batch.pixels().isEmpty() && sees();
             NDArray leaf = gather ? Gradients.leaf(scope, tokens) : tokens;

@@ -92,6 +92,23 @@ class LoraTest {
         }
     }
 
+    /** Gradients of 7 billion weights are as large as they are: none is made, not even before the adapters are. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void theWeightsBelowThemNeverHaveAGradient(int layersAgain) {
+        try (TrainableModel model = model(Part.DECODER, Part.PROJECTOR)) {
+            assertThat(model.parameters().keySet())
+                    .allMatch(name -> model.gradient(name).isEmpty());
+            Lora.attach(model, LAYERS, 1);
+            StepOptions options =
+                    new StepOptions(Pooling.AVERAGE, FloatType.FLOAT32, layersAgain, 2048);
+            new TrainingStep(model, options).accumulate(batch(model), LOSS, 1, 0);
+            assertThat(Gathered.gradients(model).keySet())
+                    .allMatch(name -> Lora.isAdapter(name) || Part.of(name) == Part.PROJECTOR)
+                    .hasSize(2 * 7 * model.config().decoder().layers() + 4);
+        }
+    }
+
     /** The chain rule by hand: dL/dB = s · dL/dW · Aᵀ and dL/dA = s · Bᵀ · dL/dW. */
     @Test
     void theirGradientsAreThoseOfTheWeightThatTheyStandFor() {

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -201,6 +202,27 @@ class RaggedBatchTest extends RaggedTestBase {
         StepOptions again = new StepOptions(Pooling.AVERAGE, FloatType.FLOAT32, 1, LONGEST);
         new TrainingStep(model, again).accumulate(mixed(model), loss, 1, 0);
         Gathered.assertClose(kept, Gathered.gradients(model), 1e-5);
+    }
+
+    /** The way back ends where nothing learns, and comes as far as that. */
+    @ParameterizedTest
+    @EnumSource(Part.class)
+    void soTheyDoWhereOnePartLearnsAlone(Part part) {
+        LossOptions loss = LossOptions.mean(FEW.subList(0, 2));
+        Map<String, float[]> kept = null;
+        for (int layersAgain : new int[] {0, 1}) {
+            TrainableModel model = open(Golden.checkpoint(NEXT), Set.of(part));
+            StepOptions options =
+                    new StepOptions(Pooling.AVERAGE, FloatType.FLOAT32, layersAgain, LONGEST)
+                            .withTilesAtOnce(5 * layersAgain);
+            new TrainingStep(model, options).accumulate(mixed(model), loss, 1, 0);
+            Map<String, float[]> found = Gathered.gradients(model);
+            assertThat(found.keySet()).isNotEmpty().allMatch(name -> Part.of(name) == part);
+            if (kept != null) {
+                Gathered.assertClose(kept, found, 1e-5);
+            }
+            kept = found;
+        }
     }
 
     /** Far from float32's digits, close enough to learn. */

@@ -47,7 +47,7 @@ class RaggedModelTest extends RaggedTestBase {
         }
     }
 
-    /** A newline is no module, which is all that PEFT can name, but it is kept and read again. */
+    /** A newline is no module, which is all that modules_to_save can name, but it is kept and read again. */
     @Test
     void besideAdaptersOfTheDecoderTheNewlineIsLearntAndKept() throws IOException {
         TrainableModel model = open(NEXT);
@@ -69,6 +69,10 @@ class RaggedModelTest extends RaggedTestBase {
         assertThat(config.get("modules_to_save"))
                 .extracting(JsonNode::asText)
                 .containsExactly("multi_modal_projector");
+        // The name that it has in PEFT's wrapped model, whose load_state_dict takes it from there.
+        try (Checkpoint file = Checkpoint.open(adapter.resolve("adapter_model.safetensors"))) {
+            assertThat(file.names()).contains("base_model.model." + NEWLINE);
+        }
     }
 
     @Test

@@ -110,19 +110,30 @@ public final class TrainingKernels implements AutoCloseable {
      * @param owner owns the result
      * @param values as many as the shape has; copied
      * @param shape the sizes
-     * @param learnt whether gradients gather in it: zeros so far, so that a parameter which a batch does
-     *     not reach is treated alike in its first step and in later ones
+     * @param learnt whether gradients gather in it; there are none yet
      * @return the array
      */
     public NDArray parameter(NDManager owner, FloatBuffer values, Shape shape, boolean learnt) {
         NDArray array = owner.create(values, shape);
         if (learnt) {
             array.setRequiresGradient(true);
-            try (NDManager scope = newManager()) {
-                Gradients.backward(one(scope, "zeros_from", array), scope.zeros(shape));
-            }
         }
         return array;
+    }
+
+    /**
+     * Lets the gradient of a leaf begin with zeros, so that a parameter which a batch does not reach is
+     * treated alike in its first step and in later ones. Not before it is needed: it takes as much memory
+     * as the leaf.
+     *
+     * @param leaf in which gradients gather; left alone if anything has
+     */
+    public void startGradient(NDArray leaf) {
+        try (NDManager scope = newManager()) {
+            if (Gradients.gradient(scope, leaf).isEmpty()) {
+                Gradients.backward(one(scope, "zeros_from", leaf), scope.zeros(leaf.getShape()));
+            }
+        }
     }
 
     /**
