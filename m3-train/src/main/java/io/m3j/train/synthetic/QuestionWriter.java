@@ -37,6 +37,11 @@ final class QuestionWriter {
         this.random = random;
     }
 
+    /** How many questions a scene has; one or two fewer where nothing is clearly beside another thing. */
+    static int most(boolean crowded) {
+        return crowded ? 10 : 12;
+    }
+
     static List<Question> write(ScenePlan plan, SceneRandom random, boolean crowded) {
         QuestionWriter writer = new QuestionWriter(plan, random);
         writer.askOfTheWhole();

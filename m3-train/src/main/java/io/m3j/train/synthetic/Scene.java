@@ -71,8 +71,9 @@ public final class Scene {
     }
 
     /**
-     * @return twelve questions, two of each family, in an order of this scene's own; of a crowd four, of
-     *     background and object
+     * @return twelve questions, two of each family, in an order of this scene's own; of a crowd ten, of
+     *     background, object and small shapes. In some two scenes of a million nothing is clearly beside
+     *     another thing, and one relation less is asked for
      */
     public List<Question> questions() {
         return questions;

@@ -15,6 +15,13 @@ import io.m3j.core.M3Exception;
  */
 public final class Scenes {
 
+    /**
+     * The version of what is drawn and asked, a part of the {@linkplain ScenesSource#fingerprint() fingerprint}
+     * of scenes. To be raised whenever some seed and options would give another picture, question, caption or
+     * word for a patch than before: a run does not go on with other data than it was begun with.
+     */
+    static final int VERSION = 1;
+
     private final long seed;
     private final SceneOptions options;
 

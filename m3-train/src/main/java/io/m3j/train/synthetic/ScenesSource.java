@@ -45,7 +45,8 @@ public final class ScenesSource implements ExampleSource {
     /**
      * @param scenes to draw from
      * @param count how many of them, from the first
-     * @param questions of each scene, 1 to 12, in a crowd to 10: the first of its list
+     * @param questions of each scene, 1 to 12, in a crowd to 10: the first of its list, or all of a scene
+     *     that has fewer
      * @param tokenizer of the model to train
      * @param template of the model to train
      * @throws M3Exception if a number is out of its range
@@ -77,7 +78,7 @@ public final class ScenesSource implements ExampleSource {
         if (count < 1) {
             throw new M3Exception("scenes: a count of 1 or more expected, found " + count);
         }
-        int all = scenes.scene(0).questions().size();
+        int all = QuestionWriter.most(scenes.options().crowded());
         if (questions < 1 || questions > all) {
             throw new M3Exception(
                     "questions of a scene: 1 to " + all + " expected, found " + questions);
@@ -133,7 +134,12 @@ public final class ScenesSource implements ExampleSource {
     public String fingerprint() {
         Object asked = captions ? "captions" : questions;
         Object facts = List.of(scenes.options(), count, asked, mask.template().name(), gridSide);
-        return "scenes-" + scenes.seed() + "-" + Integer.toHexString(facts.toString().hashCode());
+        return "scenes-v"
+                + Scenes.VERSION
+                + "-"
+                + scenes.seed()
+                + "-"
+                + Integer.toHexString(facts.toString().hashCode());
     }
 
     private Grounding grounding(Scene scene) {
@@ -168,7 +174,8 @@ public final class ScenesSource implements ExampleSource {
             return new Turn[] {Turn.user(image + CAPTION_PROMPT), Turn.assistant(scene.caption())};
         }
         List<Turn> turns = new ArrayList<>();
-        for (Question question : scene.questions().subList(0, questions)) {
+        List<Question> all = scene.questions();
+        for (Question question : all.subList(0, Math.min(questions, all.size()))) {
             turns.add(Turn.user((turns.isEmpty() ? image : "") + question.text()));
             turns.add(Turn.assistant(question.answer()));
         }

@@ -239,6 +239,24 @@ class ScenesSourceTest {
         return words.get(row * 24 + column);
     }
 
+    /** All things stand along one diagonal, so that none is to the left, right, above or below another. */
+    @Test
+    void ofASceneWithFewerQuestionsAllAreAsked() {
+        Scenes scenes = Scenes.of(99);
+        int index = 399_314;
+        assertThat(scenes.scene(index).questions()).hasSize(11);
+        Example all = new ScenesSource(scenes, index + 1, 12, TOKENIZER, VICUNA).get(index);
+        assertThat(LongStream.of(all.labels()).filter(label -> label == TOKENIZER.eosId()))
+                .hasSize(11);
+        Example some = new ScenesSource(scenes, index + 1, 4, TOKENIZER, VICUNA).get(index);
+        assertThat(all.ids()).startsWith(some.ids());
+    }
+
+    @Test
+    void itsFingerprintNamesTheVersionOfTheScenes() {
+        assertThat(source.fingerprint()).startsWith("scenes-v" + Scenes.VERSION + "-3-");
+    }
+
     @Test
     void refusesWhatItCannotDo() {
         assertThatThrownBy(() -> new ScenesSource(SCENES, 0, 4, TOKENIZER, VICUNA))
