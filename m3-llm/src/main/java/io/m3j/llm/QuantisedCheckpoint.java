@@ -19,10 +19,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -41,8 +41,14 @@ public final class QuantisedCheckpoint {
     private static final String CONFIG = "config.json";
     private static final String PREPROCESSOR = "preprocessor_config.json";
 
-    /** What may stand beside the weights: configurations, tokenizers, chat templates. */
-    private static final List<String> COPIED = List.of(".json", ".model", ".jinja", ".txt");
+    /**
+     * What of the files beside the weights goes with a model: configurations, tokenizers, chat templates, and
+     * on what terms it may be used. Other texts are notes of whoever made it.
+     */
+    private static final Pattern COPIED =
+            Pattern.compile(
+                    ".*\\.(json|model|jinja)|(merges|vocab)\\.txt"
+                            + "|(?i:(license|licence|notice|use_policy)(\\.(txt|md))?)");
 
     private static final String INDEX = ".index.json";
 
@@ -137,7 +143,7 @@ public final class QuantisedCheckpoint {
                 file -> {
                     String name = file.getFileName().toString();
                     return Files.isRegularFile(file)
-                            && COPIED.stream().anyMatch(name::endsWith)
+                            && COPIED.matcher(name).matches()
                             && !name.endsWith(INDEX)
                             && !name.equals(CONFIG);
                 };

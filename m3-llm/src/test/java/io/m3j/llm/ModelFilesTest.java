@@ -18,7 +18,9 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,6 +48,28 @@ class ModelFilesTest {
     void aMissingTensorIsNamed(String name) throws IOException {
         Path directory = rewritten(tensor -> tensor.name().equals(name) ? null : tensor);
         refused(directory, LoadOptions.defaults(), "tensor " + name + " is missing");
+    }
+
+    /** Tokenizers, templates and terms of use go with a model; notes of whoever made it do not. */
+    @Test
+    void whatDescribesAModelIsCopiedAndNothingElse() throws IOException {
+        Path directory = TestCheckpoint.link("llava-m3", temporary, "described");
+        List<String> belongs =
+                List.of("merges.txt", "vocab.txt", "LICENSE", "Notice.txt", "chat_template.jinja");
+        List<String> notes = List.of("free-text.txt", "requirements.txt", "train-tokenizer.sh");
+        for (String name : Stream.concat(belongs.stream(), notes.stream()).toList()) {
+            Files.writeString(directory.resolve(name), name);
+        }
+        Path copy = Files.createDirectories(temporary.resolve("copy"));
+        try (ModelFiles files = ModelFiles.open(directory, Optional.empty())) {
+            files.copyDescription(copy, ElementType.FLOAT32);
+        }
+        try (Stream<Path> copied = Files.list(copy)) {
+            assertThat(copied.map(file -> file.getFileName().toString()))
+                    .contains("config.json")
+                    .containsAll(belongs)
+                    .doesNotContainAnyElementsOf(notes);
+        }
     }
 
     /** A bias more or less changes every answer, and no shape tells. */
