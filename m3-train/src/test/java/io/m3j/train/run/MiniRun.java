@@ -27,6 +27,17 @@ final class MiniRun {
 
     static final ObjectMapper JSON = new ObjectMapper();
 
+    /** Batches of like lengths, a few tiles at a time, each example at a scale drawn for it. */
+    static final String RAGGED =
+            "'batch':{'size':2,'accumulation':2,'group_by_length':true,'loaders':2},"
+                    + "'tiles_at_once':4,'loss':{'mode':'one_random_scale'}";
+
+    /** Of which examples a run is: {@link MiniSource} or {@link RaggedSource}. */
+    enum Kind {
+        MINI,
+        RAGGED
+    }
+
     private MiniRun() {}
 
     /** Twelve steps of two batches of two, at two scales, everything trained, a checkpoint a step. */
@@ -49,6 +60,22 @@ final class MiniRun {
         ObjectNode json = recipe();
         change.accept(json);
         return Recipe.of("recipe", json, Golden.checkpoint("llava-m3"));
+    }
+
+    /**
+     * Six steps of a model of any resolution.
+     *
+     * @param more keys of the recipe, with ' in place of "
+     */
+    static Recipe ragged(String more) {
+        try {
+            ObjectNode json = recipe();
+            json.put("steps", 6);
+            json.setAll((ObjectNode) JSON.readTree(more.replace('\'', '"')));
+            return Recipe.of("recipe", json, Golden.checkpoint("llava-next-hf"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     static M3Trainer open(
@@ -84,14 +111,20 @@ final class MiniRun {
     /**
      * Trains in this process, and says on standard output that it begins.
      *
-     * @param arguments directory of the run, its steps, and behind how many steps of this process it
-     *     waits to be killed
+     * @param arguments directory of the run, its steps, behind how many steps of this process it waits to
+     *     be killed, and its {@link Kind}
      */
     public static void main(String[] arguments) {
         Path run = Path.of(arguments[0]);
-        Recipe recipe = recipe(json -> json.put("steps", Integer.parseInt(arguments[1])));
+        int steps = Integer.parseInt(arguments[1]);
         TrainingListener waiting = new Waiting(Integer.parseInt(arguments[2]));
-        try (M3Trainer trainer = open(recipe, run, true, MiniSource.of(11), waiting)) {
+        boolean ragged = Kind.valueOf(arguments[3]) == Kind.RAGGED;
+        Recipe recipe =
+                ragged
+                        ? ragged("{" + RAGGED + ",'steps':" + steps + "}")
+                        : recipe(json -> json.put("steps", steps));
+        ExampleSource data = ragged ? RaggedSource.of(11) : MiniSource.of(11);
+        try (M3Trainer trainer = open(recipe, run, true, data, waiting)) {
             System.out.println(OPENED);
             trainer.run();
         }
@@ -123,8 +156,9 @@ final class MiniRun {
      * @param steps of the run
      * @param most steps that this process takes before it waits to be killed; more than the run has if it
      *     is to end
+     * @param kind of examples
      */
-    static Process start(Path run, int steps, int most) throws IOException {
+    static Process start(Path run, int steps, int most, Kind kind) throws IOException {
         List<String> command =
                 List.of(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -137,7 +171,8 @@ final class MiniRun {
                         MiniRun.class.getName(),
                         run.toString(),
                         Integer.toString(steps),
-                        Integer.toString(most));
+                        Integer.toString(most),
+                        kind.name());
         return new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(run.resolveSibling(run.getFileName() + ".log").toFile())
