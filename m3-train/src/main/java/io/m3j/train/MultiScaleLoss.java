@@ -23,7 +23,8 @@ import java.util.function.Supplier;
  * The loss of nested tokens (arXiv 2405.17430, section 3): Σ over scales of α · the mean cross-entropy of
  * the labelled ids, each scale's visual tokens pooled out of the same grid. The decoder reads one scale
  * after the other, the finest first, and goes back before the next, so that one scale's activations live
- * at a time; what each leaves in the shared visual tokens adds up.
+ * at a time; what each leaves in the shared visual tokens adds up. Text without a picture is the same at
+ * all scales, and a batch of nothing else is read once.
  */
 final class MultiScaleLoss {
 
@@ -73,13 +74,27 @@ final class MultiScaleLoss {
         if (options.mode() == LossOptions.Mode.ONE_RANDOM_SCALE) {
             List<Scale> scales = drawn(batch.examples().size(), seed);
             Scale finest = Collections.max(scales);
-            double total = options.weights().values().stream().mapToDouble(w -> w).sum();
-            LossWeights weights = new LossWeights(1, share * total, 0, 0);
+            LossWeights weights = new LossWeights(1, share * totalWeight(), 0, 0);
             pass(tokens, batch, scales, finest, weights, List.of(), way, tally).close();
+        } else if (batch.tiles() == 0 && !options.scales().isEmpty()) {
+            textAlone(tokens, batch, share, way, tally);
         } else {
             everyScale(tokens, batch, share, way, tally);
         }
         return tally.result(batch.examples());
+    }
+
+    /** What all scales read is the same, so that one stands for them; they then say the same, too. */
+    private void textAlone(NDArray tokens, CutBatch batch, double share, Way way, Tally tally) {
+        Scale finest = Collections.max(options.scales());
+        List<Scale> one = Collections.nCopies(batch.examples().size(), finest);
+        LossWeights weights = new LossWeights(1, share * totalWeight(), 0, 0);
+        pass(tokens, batch, one, finest, weights, List.of(), way, tally).close();
+        tally.sameAtAll(finest);
+    }
+
+    private double totalWeight() {
+        return options.weights().values().stream().mapToDouble(w -> w).sum();
     }
 
     private void everyScale(NDArray tokens, CutBatch batch, double share, Way way, Tally tally) {
@@ -121,7 +136,7 @@ final class MultiScaleLoss {
 
     private List<Scale> drawn(int count, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
-        double total = options.weights().values().stream().mapToDouble(w -> w).sum();
+        double total = totalWeight();
         List<Scale> scales = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             double left = random.nextDouble() * total;
@@ -232,6 +247,16 @@ final class MultiScaleLoss {
             }
             loss += value;
             positions += places.positions();
+        }
+
+        /** What one scale said is what all say. */
+        void sameAtAll(Scale said) {
+            for (Map<Scale, Double> each : List.of(crossEntropy, distillation, consistency)) {
+                Double value = each.get(said);
+                if (value != null) {
+                    options.scales().forEach(scale -> each.put(scale, value));
+                }
+            }
         }
 
         StepResult result(List<Example> examples) {

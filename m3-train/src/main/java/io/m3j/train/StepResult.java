@@ -15,7 +15,8 @@ import java.util.OptionalDouble;
  * @param grounding the cross-entropy of what the visual tokens say of themselves; empty if it takes no
  *     part
  * @param labelled ids that were to be learnt
- * @param positions that the decoder read at all scales, padding not counted
+ * @param positions that the decoder read at all scales, padding not counted; those of a batch without
+ *     pictures once
  */
 public record StepResult(
         double loss,

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -262,6 +263,34 @@ class TrainingStepTest {
                                 assertThat(values).as(name).containsOnly(0);
                             }
                         });
+    }
+
+    /** All scales read the same: one reading with all their weights does for them. */
+    @ParameterizedTest
+    @ValueSource(doubles = {0, 0.5})
+    void aBatchOfTextAloneIsReadOnceForAllScales(double divergence) {
+        Example one = mixed.examples().get(1);
+        TrainingBatch text = new TrainingBatch(List.of(one), List.of());
+        TrainingStep step = new TrainingStep(model, StepOptions.plain(2048));
+        Map<Scale, Double> weights = new TreeMap<>(Map.of(Scale.of(1), 0.25, Scale.of(36), 1.5));
+        LossOptions loss =
+                new LossOptions(
+                        weights, LossOptions.Mode.ALL_SCALES, divergence, divergence, 2, 0);
+        StepResult result = step.accumulate(text, loss, 0.5, 0);
+        Map<String, float[]> once = gradients();
+        assertThat(result.positions()).isEqualTo(one.ids().length);
+        assertThat(result.crossEntropy().keySet()).isEqualTo(weights.keySet());
+        assertThat(result.distillation().keySet())
+                .isEqualTo(divergence > 0 ? weights.keySet() : Set.of());
+        assertThat(result.distillation().values()).allMatch(value -> value == 0);
+        model.zeroGradients();
+        double each = 0;
+        for (Map.Entry<Scale, Double> entry : weights.entrySet()) {
+            LossOptions alone = LossOptions.mean(List.of(entry.getKey()));
+            each += step.accumulate(text, alone, 0.5 * entry.getValue(), 0).loss();
+        }
+        assertThat(result.loss()).isCloseTo(each, within(1e-5));
+        Gathered.assertClose(once, gradients(), 1e-5);
     }
 
     @Test
