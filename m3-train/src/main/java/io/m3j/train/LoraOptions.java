@@ -21,9 +21,10 @@ import java.util.regex.PatternSyntaxException;
  */
 public record LoraOptions(List<String> targets, boolean expression, int rank, double alpha) {
 
-    /** The linear layers of the decoder in the original layout; neither head nor tower. */
+    /** The linear layers of the decoder in any layout, the authors' or Hugging Face's; neither head nor tower. */
     public static final String DECODER_LAYERS =
-            "model\\.layers\\.\\d+\\.(self_attn\\.[qkvo]_proj|mlp\\.(gate|up|down)_proj)";
+            "(language_model\\.)?model\\.(language_model\\.)?layers\\.\\d+\\."
+                    + "(self_attn\\.[qkvo]_proj|mlp\\.(gate|up|down)_proj)";
 
     /** Checks the numbers and the expression. */
     public LoraOptions {

@@ -77,6 +77,22 @@ class LoraTest {
         }
     }
 
+    /** The names of the layers are the checkpoint's own. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llava-m3", "llava-hf", "llava-next-hf"})
+    void theDecodersLayersAreFoundInEveryLayout(String checkpoint) {
+        try (TrainableModel model =
+                TrainableModel.open(
+                        Golden.checkpoint(checkpoint), Device.cpu(), Set.of(Part.DECODER))) {
+            assertThat(Lora.attach(model, LAYERS, 1).weights())
+                    .hasSize(7 * model.config().decoder().layers())
+                    .allMatch(name -> Part.of(name) == Part.DECODER);
+        }
+        assertThat(LAYERS.matches("model.language_model.layers.3.mlp.up_proj")).isTrue();
+        assertThat(LAYERS.matches("model.vision_tower.encoder.layers.3.self_attn.q_proj"))
+                .isFalse();
+    }
+
     @Test
     void adaptersLearnAndNothingElse() {
         try (TrainableModel model = model(Part.DECODER)) {

@@ -8,6 +8,7 @@ import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.llm.ModelFiles;
+import io.m3j.train.Part;
 import io.m3j.train.data.BadExample;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.train.recipe.Recipe;
@@ -70,6 +71,37 @@ class RaggedRunTest {
         }
         assertThat(Files.readString(whole.resolve("model/config.json")))
                 .contains("image_grid_pinpoints");
+    }
+
+    /** Adapters of the decoder, the projector with its newline as it is, the tower frozen. */
+    @Test
+    void soItIsWithAdaptersWhichAreLeftBesideTheModel() throws IOException {
+        Recipe recipe =
+                MiniRun.ragged(
+                        "{'steps':4,'lora':{'r':2,'alpha':4},'freeze':['tower'],"
+                                + "'activation_checkpointing':1,'scales':[1,9]}");
+        run(recipe, "whole", false, RaggedSource.of(11), false);
+        for (int step = 1; step <= 4; step++) {
+            run(recipe, "parts", step > 1, RaggedSource.of(11), true);
+        }
+        Path whole = directory.resolve("whole");
+        Path parts = directory.resolve("parts");
+        assertThat(MiniRun.metrics(parts)).isEqualTo(MiniRun.metrics(whole));
+        assertThat(MiniRun.weights(parts)).isEqualTo(MiniRun.weights(whole));
+        String adapter = "adapter/adapter_model.safetensors";
+        assertThat(parts.resolve(adapter)).hasSameBinaryContentAs(whole.resolve(adapter));
+        try (Checkpoint adapters = Checkpoint.open(whole.resolve(adapter));
+                Checkpoint learnt = Checkpoint.open(whole.resolve("model"));
+                Checkpoint state =
+                        Checkpoint.open(
+                                MiniRun.newestCheckpoint(whole)
+                                        .orElseThrow()
+                                        .resolve("weights.safetensors"))) {
+            assertThat(adapters.get("base_model.model.image_newline").data())
+                    .isEqualTo(learnt.get("image_newline").data());
+            assertThat(state.names())
+                    .allMatch(name -> name.contains("lora_") || Part.of(name) == Part.PROJECTOR);
+        }
     }
 
     @Test
