@@ -13,6 +13,7 @@ import io.m3j.llm.DecoderConfig;
 import io.m3j.llm.RotaryEmbedding;
 import io.m3j.vision.ClipVisionConfig;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -56,7 +57,7 @@ final class Network {
                                     .towerEmbed(
                                             owner,
                                             pixels,
-                                            towerEmbedding(owner),
+                                            towerEmbedding(),
                                             vision.layerNormEpsilon());
                     return window.isWhole()
                             ? x
@@ -80,7 +81,7 @@ final class Network {
                                     .towerLayers(
                                             owner,
                                             x,
-                                            towerLayers(owner, from, to),
+                                            towerLayers(from, to),
                                             vision.heads(),
                                             vision.activation(),
                                             vision.layerNormEpsilon(),
@@ -103,7 +104,7 @@ final class Network {
                                                                 window.side(),
                                                                 window.down(),
                                                                 window.right()),
-                                        projector(owner),
+                                        projector(),
                                         model.config().projectorActivation(),
                                         type));
         return new Chain(kernels, links, layersAgain > 0);
@@ -124,7 +125,7 @@ final class Network {
             visual.add(kernels.pool(owner, tokens, model.ladder(), scale, pooling)); // [T·s, D]
         }
         if (places.newline()) {
-            visual.add(model.effective(owner, Part.NEWLINE)); //                          [D]
+            visual.add(model.parameter(Part.NEWLINE)); //                          [D]
         }
         for (Collation.Resized map : places.resized()) {
             visual.add(
@@ -137,7 +138,7 @@ final class Network {
         }
         return kernels.decoderEmbed(
                 owner,
-                model.effective(owner, "decoder.embed_tokens.weight"),
+                model.parameter("decoder.embed_tokens.weight"),
                 visual,
                 places.ids(),
                 places.index(),
@@ -163,8 +164,8 @@ final class Network {
         return kernels.decoderLoss(
                 owner,
                 x,
-                model.effective(owner, "decoder.norm.weight"),
-                head(owner),
+                model.parameter("decoder.norm.weight"),
+                head(),
                 rows,
                 targets,
                 teachers,
@@ -195,7 +196,7 @@ final class Network {
                             kernels.decoderLayers(
                                     linkOwner,
                                     x,
-                                    decoderLayers(linkOwner, from, to),
+                                    decoderLayers(from, to),
                                     cosines,
                                     sines,
                                     config.heads(),
@@ -206,14 +207,12 @@ final class Network {
         return new Chain(kernels, links, layersAgain > 0);
     }
 
-    /**
-     * @param owner owns the result, if it is not the parameter itself
-     * @return the output head [V, D]
-     */
-    private NDArray head(NDManager owner) {
+    /** The output head [V, D]. */
+    private List<NDArray> head() {
+        List<NDArray> weights = new ArrayList<>();
         boolean tied = model.config().decoder().tiedHead();
-        return model.effective(
-                owner, tied ? "decoder.embed_tokens.weight" : "decoder.lm_head.weight");
+        linear(weights, tied ? "decoder.embed_tokens" : "decoder.lm_head");
+        return weights;
     }
 
     /** Adds a link that computes with the parameters under these prefixes. */
@@ -230,63 +229,67 @@ final class Network {
         return layersAgain > 0 ? layersAgain : Math.max(1, layers);
     }
 
-    private List<NDArray> towerEmbedding(NDManager owner) {
+    private List<NDArray> towerEmbedding() {
         List<NDArray> weights = new ArrayList<>();
-        weights.add(model.effective(owner, TOWER + "embeddings.patch_embedding.weight"));
-        weights.add(model.effective(owner, TOWER + "embeddings.class_embedding"));
-        weights.add(model.effective(owner, TOWER + "embeddings.position_embedding.weight"));
-        pair(owner, weights, TOWER + "pre_layrnorm");
+        weights.add(model.parameter(TOWER + "embeddings.patch_embedding.weight"));
+        weights.add(model.parameter(TOWER + "embeddings.class_embedding"));
+        weights.add(model.parameter(TOWER + "embeddings.position_embedding.weight"));
+        layerNorm(weights, TOWER + "pre_layrnorm");
         return weights;
     }
 
-    private List<NDArray> towerLayers(NDManager owner, int from, int to) {
+    private List<NDArray> towerLayers(int from, int to) {
         List<NDArray> weights = new ArrayList<>();
         for (int i = from; i < to; i++) {
             String layer = TOWER + "encoder.layers." + i + ".";
-            pair(owner, weights, layer + "layer_norm1");
-            pair(owner, weights, layer + "self_attn.q_proj");
-            pair(owner, weights, layer + "self_attn.k_proj");
-            pair(owner, weights, layer + "self_attn.v_proj");
-            pair(owner, weights, layer + "self_attn.out_proj");
-            pair(owner, weights, layer + "layer_norm2");
-            pair(owner, weights, layer + "mlp.fc1");
-            pair(owner, weights, layer + "mlp.fc2");
+            layerNorm(weights, layer + "layer_norm1");
+            linear(weights, layer + "self_attn.q_proj");
+            linear(weights, layer + "self_attn.k_proj");
+            linear(weights, layer + "self_attn.v_proj");
+            linear(weights, layer + "self_attn.out_proj");
+            layerNorm(weights, layer + "layer_norm2");
+            linear(weights, layer + "mlp.fc1");
+            linear(weights, layer + "mlp.fc2");
         }
         return weights;
     }
 
-    private List<NDArray> projector(NDManager owner) {
+    private List<NDArray> projector() {
         List<NDArray> weights = new ArrayList<>();
         for (int i = 0; i < model.config().projectorLayers(); i++) {
-            pair(owner, weights, "projector." + i);
+            linear(weights, "projector." + i);
         }
         return weights;
     }
 
-    private List<NDArray> decoderLayers(NDManager owner, int from, int to) {
+    private List<NDArray> decoderLayers(int from, int to) {
         List<NDArray> weights = new ArrayList<>();
         for (int i = from; i < to; i++) {
             String layer = "decoder.layers." + i + ".";
-            weights.add(model.effective(owner, layer + "input_layernorm.weight"));
-            pair(owner, weights, layer + "self_attn.q_proj");
-            pair(owner, weights, layer + "self_attn.k_proj");
-            pair(owner, weights, layer + "self_attn.v_proj");
-            pair(owner, weights, layer + "self_attn.o_proj");
-            weights.add(model.effective(owner, layer + "post_attention_layernorm.weight"));
-            pair(owner, weights, layer + "mlp.gate_proj");
-            pair(owner, weights, layer + "mlp.up_proj");
-            pair(owner, weights, layer + "mlp.down_proj");
+            weights.add(model.parameter(layer + "input_layernorm.weight"));
+            linear(weights, layer + "self_attn.q_proj");
+            linear(weights, layer + "self_attn.k_proj");
+            linear(weights, layer + "self_attn.v_proj");
+            linear(weights, layer + "self_attn.o_proj");
+            weights.add(model.parameter(layer + "post_attention_layernorm.weight"));
+            linear(weights, layer + "mlp.gate_proj");
+            linear(weights, layer + "mlp.up_proj");
+            linear(weights, layer + "mlp.down_proj");
         }
         return weights;
     }
 
-    /** A weight and its bias; an empty one where there is none. */
-    private void pair(NDManager owner, List<NDArray> weights, String name) {
-        weights.add(model.effective(owner, name + ".weight"));
+    private void layerNorm(List<NDArray> weights, String name) {
+        weights.add(model.parameter(name + ".weight"));
+        weights.add(model.parameter(name + ".bias"));
+    }
+
+    /** Weight, bias, and what its adapter has; an empty array for each that there is not. */
+    private void linear(List<NDArray> weights, String name) {
+        String weight = name + ".weight";
         String bias = name + ".bias";
-        weights.add(
-                model.parameters().containsKey(bias)
-                        ? model.effective(owner, bias)
-                        : model.nothing());
+        weights.add(model.parameter(weight));
+        weights.add(model.parameters().containsKey(bias) ? model.parameter(bias) : model.nothing());
+        weights.addAll(model.adapter(weight).orElse(Collections.nCopies(3, model.nothing())));
     }
 }

@@ -25,6 +25,7 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,6 +50,7 @@ public final class TrainableModel implements AutoCloseable {
     private final NDArray nothing;
     private final Map<String, NDArray> parameters = new LinkedHashMap<>();
     private final Map<String, Adapter> adapters = new LinkedHashMap<>();
+    private final Map<Double, NDArray> factors = new HashMap<>();
     private final Set<Part> learning;
     private ImageProcessor processor;
 
@@ -283,7 +285,7 @@ public final class TrainableModel implements AutoCloseable {
     /**
      * @param owner owns the result, if it is not the parameter itself
      * @param name our name
-     * @return what the model computes with
+     * @return the weight with its adapter added
      */
     NDArray effective(NDManager owner, String name) {
         Adapter adapter = adapters.get(name);
@@ -295,6 +297,25 @@ public final class TrainableModel implements AutoCloseable {
                         parameter(adapter.down()),
                         parameter(adapter.up()),
                         adapter.factor());
+    }
+
+    /**
+     * @param weight our name of a weight
+     * @return its adapter's two matrices and their factor (0-d); empty if it has none
+     */
+    Optional<List<NDArray>> adapter(String weight) {
+        return Optional.ofNullable(adapters.get(weight))
+                .map(
+                        adapter ->
+                                List.of(
+                                        parameter(adapter.down()),
+                                        parameter(adapter.up()),
+                                        factors.computeIfAbsent(adapter.factor(), this::scalar)));
+    }
+
+    private NDArray scalar(double number) {
+        FloatBuffer one = FloatBuffer.wrap(new float[] {(float) number});
+        return kernels.parameter(manager, one, new Shape(), false);
     }
 
     /**

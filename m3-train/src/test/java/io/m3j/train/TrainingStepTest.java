@@ -274,8 +274,7 @@ class TrainingStepTest {
         TrainingStep step = new TrainingStep(model, StepOptions.plain(2048));
         Map<Scale, Double> weights = new TreeMap<>(Map.of(Scale.of(1), 0.25, Scale.of(36), 1.5));
         LossOptions loss =
-                new LossOptions(
-                        weights, LossOptions.Mode.ALL_SCALES, divergence, divergence, 2, 0);
+                new LossOptions(weights, LossOptions.Mode.ALL_SCALES, divergence, divergence, 2, 0);
         StepResult result = step.accumulate(text, loss, 0.5, 0);
         Map<String, float[]> once = gradients();
         assertThat(result.positions()).isEqualTo(one.ids().length);

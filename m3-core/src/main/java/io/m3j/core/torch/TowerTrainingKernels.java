@@ -34,7 +34,7 @@ public final class TowerTrainingKernels {
     /**
      * @param owner owns the result
      * @param x [T, L, D]
-     * @param weights sixteen of each layer
+     * @param weights of each layer as the kernel says
      * @param heads of attention
      * @param activation of the feed-forward sublayer
      * @param epsilon of the norms
@@ -109,7 +109,7 @@ public final class TowerTrainingKernels {
     /**
      * @param owner owns the result
      * @param x [T, 1 + N, D of the tower]
-     * @param weights weight and bias of each linear layer
+     * @param weights five arrays of each linear layer, as the kernel says
      * @param activation between them
      * @param type that products are computed in
      * @return [T, N, D]

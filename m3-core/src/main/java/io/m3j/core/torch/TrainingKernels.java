@@ -9,6 +9,7 @@ import io.m3j.core.Ladder;
 import io.m3j.core.Pooling;
 import io.m3j.core.Scale;
 import java.nio.FloatBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -290,7 +291,7 @@ public final class TrainingKernels implements AutoCloseable {
     /**
      * @param owner owns the result
      * @param x [B, L, D]
-     * @param weights sixteen of each layer
+     * @param weights of each layer as the kernel says
      * @param cosines [L, E]
      * @param sines [L, E]
      * @param heads query heads
@@ -320,7 +321,7 @@ public final class TrainingKernels implements AutoCloseable {
      * @param owner owns the results
      * @param x [B, L, D] behind the last layer
      * @param norm the last norm [D]
-     * @param head [V, D]
+     * @param head five arrays of a linear layer [V, D]
      * @param rows the places in [B·L] whose next ids are labelled [n], one or more
      * @param targets those ids [n]
      * @param teachers logits [n, V] of the finest scale and of the next finer one, or none
@@ -333,7 +334,7 @@ public final class TrainingKernels implements AutoCloseable {
             NDManager owner,
             NDArray x,
             NDArray norm,
-            NDArray head,
+            List<NDArray> head,
             long[] rows,
             long[] targets,
             List<NDArray> teachers,
@@ -342,13 +343,15 @@ public final class TrainingKernels implements AutoCloseable {
             FloatType type) {
         try (NDManager scope = newManager()) {
             boolean taught = !teachers.isEmpty();
+            List<NDArray> weightsOfLoss = new ArrayList<>(List.of(norm));
+            weightsOfLoss.addAll(head);
             NDList results =
                     program.differentiate(
                             owner,
                             gradients,
                             "decoder_loss",
                             x,
-                            List.of(norm, head),
+                            weightsOfLoss,
                             owner.create(rows),
                             owner.create(targets),
                             // A list must not be empty.

@@ -62,6 +62,31 @@ class TrainingKernelsTest {
         }
     }
 
+    /** The sum is not formed, in which bfloat16 would round most of a young adapter away. */
+    @Test
+    void whatAnAdapterAddsIsNotLostBesideItsWeight() {
+        try (TrainingKernels kernels = TrainingKernels.load(Device.cpu());
+                NDManager scope = kernels.newManager()) {
+            NDArray x =
+                    scope.create(
+                            new float[] {9, 9, 1, -1}, new Shape(1, 2, 2)); // class token first
+            NDArray weight = scope.create(new float[] {1, 1}, new Shape(1, 2));
+            NDArray down = scope.create(new float[] {1, 0}, new Shape(1, 2));
+            NDArray up = scope.create(new float[] {0x1p-8f}, new Shape(1, 1));
+            NDArray factor = scope.create(0.25f);
+            NDArray nothing = kernels.zeros(scope, new Shape(0));
+            NDArray y =
+                    kernels.tower()
+                            .project(
+                                    scope,
+                                    x,
+                                    List.of(weight, nothing, down, up, factor),
+                                    Activation.GELU,
+                                    FloatType.BFLOAT16);
+            assertThat(y.toFloatArray()).containsExactly(0x1p-10f);
+        }
+    }
+
     private static NDArray parameter(
             TrainingKernels kernels, NDManager owner, boolean learnt, long... sizes) {
         Shape shape = new Shape(sizes);

@@ -152,10 +152,7 @@ final class LearningReader {
         }
         ConfigJson json = root.object("lora").only("targets", "r", "alpha", "dropout");
         if (json.number("dropout", 0) != 0) {
-            throw json.wrong(
-                    "dropout",
-                    "0: adapters are added to the weights before they are used, so that their"
-                            + " inputs cannot be dropped apart");
+            throw json.wrong("dropout", "0: there is no dropout on the adapters' inputs");
         }
         boolean list = json.raw("targets").isArray();
         List<String> targets =
