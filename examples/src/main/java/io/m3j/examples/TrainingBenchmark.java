@@ -167,6 +167,7 @@ final class TrainingBenchmark {
             TrainableModel model, DoubleSupplier step, Progress progress, int done, int total) {
         double[] times = new double[rounds];
         double loss = 0;
+        model.zeroGradients(); // which are at rest already
         double before = ProcessMemory.now().map(ProcessMemory::resident).orElse(Double.NaN);
         try (MemoryWatch watch = new MemoryWatch()) {
             for (int i = -1; i < rounds; i++) {

@@ -128,13 +128,19 @@ public final class TrainableModel implements AutoCloseable {
 
     private static TrainableModel made(
             ModelFiles files, Device device, Set<Part> learning, Source source) {
-        TrainableModel model = new TrainableModel(files, device, learning);
+        TrainableModel model;
+        try {
+            model = new TrainableModel(files, device, learning);
+        } catch (RuntimeException | Error e) {
+            files.close();
+            throw e;
+        }
         try {
             Map<String, Shape> shapes = ParameterShapes.of(files.config(), files.vision());
             shapes.forEach(
                     (name, shape) -> model.set(name, shape, source.values(model, name, shape)));
             return model;
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             model.close();
             throw e;
         }
@@ -265,8 +271,9 @@ public final class TrainableModel implements AutoCloseable {
         parameters.values().stream().filter(NDArray::hasGradient).forEach(kernels::startGradient);
     }
 
-    /** Makes all gradients zero. */
+    /** Makes all gradients zero; of what learns there are some from now on. */
     public void zeroGradients() {
+        startGradients();
         parameters.values().forEach(Gradients::zeroGradient);
     }
 
