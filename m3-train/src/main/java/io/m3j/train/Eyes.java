@@ -55,7 +55,7 @@ final class Eyes implements AutoCloseable {
         pictures.forEach(pixels::put);
         tiles = Math.toIntExact(numbers / (3 * side * side));
         if (atOnce == 0 || tiles <= atOnce) {
-            whole = network.eyes(window);
+            whole = chain(0);
             return whole.forward(pixels(owner, 0, tiles));
         }
         return kernels.withoutGradients(
@@ -63,7 +63,7 @@ final class Eyes implements AutoCloseable {
                     try (NDManager scope = kernels.newManager()) {
                         List<NDArray> parts = new ArrayList<>();
                         for (int from = 0; from < tiles; from += atOnce) {
-                            try (Chain chain = network.eyes(window);
+                            try (Chain chain = chain(from);
                                     NDManager input = kernels.newManager()) {
                                 NDArray part = chain.forward(pixels(input, from, end(from)));
                                 part.attach(scope);
@@ -87,11 +87,16 @@ final class Eyes implements AutoCloseable {
         }
         for (int from = 0; from < tiles; from += atOnce) {
             try (NDManager scope = kernels.newManager();
-                    Chain chain = network.eyes(window)) {
+                    Chain chain = chain(from)) {
                 chain.forward(pixels(scope, from, end(from)));
                 chain.backward(kernels.some(scope, gradient, from, end(from)), false);
             }
         }
+    }
+
+    /** The same one, there and back. */
+    private Chain chain(int from) {
+        return network.reading("tiles from " + from).eyes(window);
     }
 
     private int end(int from) {

@@ -15,7 +15,8 @@ import java.util.List;
 /**
  * The step as M3's authors compute it (llava_llama.py, forward): the whole model, tower included, once
  * for each scale, all graphs kept, then one way back through all of them. It gives the gradients that
- * {@link TrainingStep} gives and is here to be compared with it; train with that one.
+ * {@link TrainingStep} gives where no adapter has dropout, of which there is none here, and is here to be
+ * compared with it; train with that one.
  *
  * <p>For one thread at a time.
  */

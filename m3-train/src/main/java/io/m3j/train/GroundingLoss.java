@@ -34,7 +34,7 @@ final class GroundingLoss {
      */
     GroundingLoss(TrainableModel model, Network network) {
         this.kernels = model.kernels();
-        this.network = network;
+        this.network = network.reading("grounding");
         this.patches = (long) model.vision().gridSide() * model.vision().gridSide();
         this.vocabulary = model.config().decoder().vocabularySize();
     }

@@ -26,7 +26,8 @@ import java.util.TreeSet;
 /**
  * Low-rank adapters on linear layers of a model (Hu et al., arXiv 2106.09685): a weight W becomes W +
  * alpha/r · B · A, of which A and B learn. The other weights of an adapted part are kept as they are;
- * parts without adapters learn as the model was told.
+ * parts without adapters learn as the model was told. With dropout, a {@link TrainingStep} computes W · x +
+ * alpha/r · B · A · dropout(x); whatever does not learn computes without.
  *
  * <p>Owns nothing: the matrices belong to the model. For one thread at a time.
  */
@@ -166,7 +167,7 @@ public final class Lora {
 
     private static Adapter adapter(String weight, LoraOptions options) {
         String module = stripped(weight, WEIGHT);
-        return new Adapter(module + DOWN, module + UP, options.factor());
+        return new Adapter(module + DOWN, module + UP, options.factor(), options.dropout());
     }
 
     /** Of a part with adapters, nothing else learns. */

@@ -18,8 +18,11 @@ import java.util.regex.PatternSyntaxException;
  * @param expression whether targets is a regular expression
  * @param rank of the adapters, r
  * @param alpha the adapters' products are multiplied by alpha / rank
+ * @param dropout probability that a number of what goes into an adapter is dropped while it learns, from
+ *     0 to below 1; what is kept is multiplied by 1 / (1 − dropout)
  */
-public record LoraOptions(List<String> targets, boolean expression, int rank, double alpha) {
+public record LoraOptions(
+        List<String> targets, boolean expression, int rank, double alpha, double dropout) {
 
     /** The linear layers of the decoder in any layout, the authors' or Hugging Face's; neither head nor tower. */
     public static final String DECODER_LAYERS =
@@ -38,6 +41,9 @@ public record LoraOptions(List<String> targets, boolean expression, int rank, do
         if (!(alpha > 0) || Double.isInfinite(alpha)) {
             throw new M3Exception("alpha: expected a number above 0, found " + alpha);
         }
+        if (!(dropout >= 0 && dropout < 1)) {
+            throw new M3Exception("dropout: expected 0 to below 1, found " + dropout);
+        }
         if (expression) {
             try {
                 Pattern.compile(targets.get(0));
@@ -51,6 +57,26 @@ public record LoraOptions(List<String> targets, boolean expression, int rank, do
                         e);
             }
         }
+    }
+
+    /**
+     * Adapters without dropout.
+     *
+     * @param targets of the adapters: one expression, or names
+     * @param expression whether targets is a regular expression
+     * @param rank of the adapters, r
+     * @param alpha the adapters' products are multiplied by alpha / rank
+     */
+    public LoraOptions(List<String> targets, boolean expression, int rank, double alpha) {
+        this(targets, expression, rank, alpha, 0);
+    }
+
+    /**
+     * @param probability that a number of what goes into an adapter is dropped while it learns
+     * @return these options with it
+     */
+    public LoraOptions withDropout(double probability) {
+        return new LoraOptions(targets, expression, rank, alpha, probability);
     }
 
     /**

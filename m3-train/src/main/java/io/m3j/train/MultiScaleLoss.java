@@ -176,16 +176,17 @@ final class MultiScaleLoss {
                             + " places; are all labels masked (a mismatch of tokenizer and template)"
                             + " or cut off? Use a longer limit or a coarser scale");
         }
+        Network reading = network.reading("scale " + label);
         try (NDManager scope = kernels.newManager()) {
             NDArray x =
-                    network.embeddings(
+                    reading.embeddings(
                             scope, tokens, places, step.pooling(), examples.size()); // [B, L, D]
-            try (Chain layers = network.decoder(scope, places.length())) {
+            try (Chain layers = reading.decoder(scope, places.length())) {
                 NDArray out = layers.forward(x); //                                     [B, L, D]
                 NDArray leaf = way.back() ? Gradients.leaf(scope, out) : out;
                 Supplier<ScaleLoss> computation =
                         () ->
-                                network.loss(
+                                reading.loss(
                                         scope,
                                         leaf,
                                         places.rows(),

@@ -26,18 +26,42 @@ final class Network {
     private final TrainingKernels kernels;
     private final FloatType type;
     private final int layersAgain;
+    private final Masks masks;
 
     /**
+     * A network that drops nothing.
+     *
      * @param model whose parameters it computes with
      * @param type that products are computed in
      * @param layersAgain layers between two activations that are kept, the others being computed again on
      *     the way back; 0 keeps all
      */
     Network(TrainableModel model, FloatType type, int layersAgain) {
+        this(model, type, layersAgain, Masks.NONE);
+    }
+
+    private Network(TrainableModel model, FloatType type, int layersAgain, Masks masks) {
         this.model = model;
         this.kernels = model.kernels();
         this.type = type;
         this.layersAgain = layersAgain;
+        this.masks = masks;
+    }
+
+    /**
+     * @param seed of a batch
+     * @return this network with the dropout of its adapters
+     */
+    Network dropping(long seed) {
+        return new Network(model, type, layersAgain, Masks.of(seed));
+    }
+
+    /**
+     * @param what is read
+     * @return this network for one reading, which has masks of its own, if there are any
+     */
+    Network reading(String what) {
+        return new Network(model, type, layersAgain, masks.of(what));
     }
 
     /**
@@ -81,7 +105,7 @@ final class Network {
                                     .towerLayers(
                                             owner,
                                             x,
-                                            towerLayers(from, to),
+                                            towerLayers(owner, from, to),
                                             vision.heads(),
                                             vision.activation(),
                                             vision.layerNormEpsilon(),
@@ -104,7 +128,7 @@ final class Network {
                                                                 window.side(),
                                                                 window.down(),
                                                                 window.right()),
-                                        projector(),
+                                        projector(owner),
                                         model.config().projectorActivation(),
                                         type));
         return new Chain(kernels, links, layersAgain > 0);
@@ -165,7 +189,7 @@ final class Network {
                 owner,
                 x,
                 model.parameter("decoder.norm.weight"),
-                head(),
+                head(owner),
                 rows,
                 targets,
                 teachers,
@@ -196,7 +220,7 @@ final class Network {
                             kernels.decoderLayers(
                                     linkOwner,
                                     x,
-                                    decoderLayers(from, to),
+                                    decoderLayers(linkOwner, from, to),
                                     cosines,
                                     sines,
                                     config.heads(),
@@ -208,10 +232,10 @@ final class Network {
     }
 
     /** The output head [V, D]. */
-    private List<NDArray> head() {
+    private List<NDArray> head(NDManager owner) {
         List<NDArray> weights = new ArrayList<>();
         boolean tied = model.config().decoder().tiedHead();
-        linear(weights, tied ? "decoder.embed_tokens" : "decoder.lm_head");
+        linear(owner, weights, tied ? "decoder.embed_tokens" : "decoder.lm_head");
         return weights;
     }
 
@@ -238,43 +262,43 @@ final class Network {
         return weights;
     }
 
-    private List<NDArray> towerLayers(int from, int to) {
+    private List<NDArray> towerLayers(NDManager owner, int from, int to) {
         List<NDArray> weights = new ArrayList<>();
         for (int i = from; i < to; i++) {
             String layer = TOWER + "encoder.layers." + i + ".";
             layerNorm(weights, layer + "layer_norm1");
-            linear(weights, layer + "self_attn.q_proj");
-            linear(weights, layer + "self_attn.k_proj");
-            linear(weights, layer + "self_attn.v_proj");
-            linear(weights, layer + "self_attn.out_proj");
+            linear(owner, weights, layer + "self_attn.q_proj");
+            linear(owner, weights, layer + "self_attn.k_proj");
+            linear(owner, weights, layer + "self_attn.v_proj");
+            linear(owner, weights, layer + "self_attn.out_proj");
             layerNorm(weights, layer + "layer_norm2");
-            linear(weights, layer + "mlp.fc1");
-            linear(weights, layer + "mlp.fc2");
+            linear(owner, weights, layer + "mlp.fc1");
+            linear(owner, weights, layer + "mlp.fc2");
         }
         return weights;
     }
 
-    private List<NDArray> projector() {
+    private List<NDArray> projector(NDManager owner) {
         List<NDArray> weights = new ArrayList<>();
         for (int i = 0; i < model.config().projectorLayers(); i++) {
-            linear(weights, "projector." + i);
+            linear(owner, weights, "projector." + i);
         }
         return weights;
     }
 
-    private List<NDArray> decoderLayers(int from, int to) {
+    List<NDArray> decoderLayers(NDManager owner, int from, int to) {
         List<NDArray> weights = new ArrayList<>();
         for (int i = from; i < to; i++) {
             String layer = "decoder.layers." + i + ".";
             weights.add(model.parameter(layer + "input_layernorm.weight"));
-            linear(weights, layer + "self_attn.q_proj");
-            linear(weights, layer + "self_attn.k_proj");
-            linear(weights, layer + "self_attn.v_proj");
-            linear(weights, layer + "self_attn.o_proj");
+            linear(owner, weights, layer + "self_attn.q_proj");
+            linear(owner, weights, layer + "self_attn.k_proj");
+            linear(owner, weights, layer + "self_attn.v_proj");
+            linear(owner, weights, layer + "self_attn.o_proj");
             weights.add(model.parameter(layer + "post_attention_layernorm.weight"));
-            linear(weights, layer + "mlp.gate_proj");
-            linear(weights, layer + "mlp.up_proj");
-            linear(weights, layer + "mlp.down_proj");
+            linear(owner, weights, layer + "mlp.gate_proj");
+            linear(owner, weights, layer + "mlp.up_proj");
+            linear(owner, weights, layer + "mlp.down_proj");
         }
         return weights;
     }
@@ -285,11 +309,15 @@ final class Network {
     }
 
     /** Weight, bias, and what its adapter has; an empty array for each that there is not. */
-    private void linear(List<NDArray> weights, String name) {
+    private void linear(NDManager owner, List<NDArray> weights, String name) {
         String weight = name + ".weight";
         String bias = name + ".bias";
         weights.add(model.parameter(weight));
         weights.add(model.parameters().containsKey(bias) ? model.parameter(bias) : model.nothing());
         weights.addAll(model.adapter(weight).orElse(Collections.nCopies(3, model.nothing())));
+        weights.add(
+                masks.mask(name, model.dropout(weight))
+                        .map(mask -> mask.array(owner))
+                        .orElse(model.nothing()));
     }
 }

@@ -61,7 +61,8 @@ final class PeftFiles {
                                 words,
                                 !targets.isArray(),
                                 json.integer("r"),
-                                json.number("lora_alpha", 0)));
+                                json.number("lora_alpha", 0),
+                                json.number("lora_dropout", 0)));
     }
 
     static void write(
@@ -80,7 +81,9 @@ final class PeftFiles {
         } else {
             json.put("lora_alpha", options.alpha());
         }
-        json.put("lora_dropout", 0.0).put("bias", "none").put("fan_in_fan_out", false);
+        json.put("lora_dropout", options.dropout())
+                .put("bias", "none")
+                .put("fan_in_fan_out", false);
         json.put("inference_mode", true).put("init_lora_weights", true);
         if (options.expression()) {
             json.put("target_modules", options.targets().get(0));

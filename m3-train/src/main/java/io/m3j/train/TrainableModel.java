@@ -119,8 +119,9 @@ public final class TrainableModel implements AutoCloseable {
      * @param down our name of the first matrix
      * @param up our name of the second
      * @param factor of their product
+     * @param dropout probability that a number of what goes into the first is dropped in training
      */
-    record Adapter(String down, String up, double factor) {}
+    record Adapter(String down, String up, double factor, double dropout) {}
 
     private interface Source {
         FloatBuffer values(TrainableModel model, String name, Shape shape);
@@ -318,6 +319,15 @@ public final class TrainableModel implements AutoCloseable {
                                         parameter(adapter.down()),
                                         parameter(adapter.up()),
                                         factors.computeIfAbsent(adapter.factor(), this::scalar)));
+    }
+
+    /**
+     * @param weight our name of a weight
+     * @return probability that a number of what goes into its adapter is dropped in training; 0 if it has
+     *     none
+     */
+    double dropout(String weight) {
+        return adapters.containsKey(weight) ? adapters.get(weight).dropout() : 0;
     }
 
     private NDArray scalar(double number) {

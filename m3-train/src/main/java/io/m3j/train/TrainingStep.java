@@ -58,22 +58,24 @@ public final class TrainingStep {
      * @param loss what to compute
      * @param share that this batch's loss has in the whole: 1, or less where gradients of several
      *     batches make one step
-     * @param seed of whatever is random
+     * @param seed of whatever is random: the same one draws the same
      * @return what the batch said
      * @throws NonFiniteLossException if a loss is no number
      * @throws M3Exception if no label is left after cutting
      */
     public StepResult accumulate(TrainingBatch batch, LossOptions loss, double share, long seed) {
+        Network dropping = network.dropping(seed);
         try (NDManager scope = kernels.newManager();
-                Eyes eyes = eyes(window(options.window(), seed))) {
+                Eyes eyes = eyes(dropping, window(options.window(), seed))) {
             CutBatch cut = cut(batch);
             model.startGradients();
             NDArray tokens = eyes.forward(scope, batch.pixels()); //                 [T, N, D]
             boolean gather = !batch.pixels().isEmpty() && sees();
             NDArray leaf = gather ? Gradients.leaf(scope, tokens) : tokens;
             boolean back = gather || model.learns(Part.DECODER);
-            StepResult result = of(loss).run(leaf, cut, share, new Way(back, gather), seed);
-            result = grounded(result, leaf, cut, loss, share, back);
+            StepResult result =
+                    of(dropping, loss).run(leaf, cut, share, new Way(back, gather), seed);
+            result = grounded(dropping, result, leaf, cut, loss, share, back);
             if (gather) {
                 eyes.backward(Gradients.gradient(scope, leaf).orElseThrow());
             }
@@ -82,7 +84,7 @@ public final class TrainingStep {
     }
 
     /**
-     * The loss alone.
+     * The loss alone, without dropout.
      *
      * @param batch the examples
      * @param loss what to compute
@@ -93,16 +95,18 @@ public final class TrainingStep {
         return kernels.withoutGradients(
                 () -> {
                     try (NDManager scope = kernels.newManager();
-                            Eyes eyes = eyes(window(0, 0))) {
+                            Eyes eyes = eyes(network, window(0, 0))) {
                         CutBatch cut = cut(batch);
                         NDArray tokens = eyes.forward(scope, batch.pixels());
-                        StepResult result = of(loss).run(tokens, cut, 1, new Way(false, false), 0);
-                        return grounded(result, tokens, cut, loss, 1, false);
+                        StepResult result =
+                                of(network, loss).run(tokens, cut, 1, new Way(false, false), 0);
+                        return grounded(network, result, tokens, cut, loss, 1, false);
                     }
                 });
     }
 
     private StepResult grounded(
+            Network reading,
             StepResult said,
             NDArray tokens,
             CutBatch batch,
@@ -112,7 +116,7 @@ public final class TrainingStep {
         StepResult result = said;
         if (loss.grounding() > 0) {
             result =
-                    new GroundingLoss(model, network)
+                    new GroundingLoss(model, reading)
                             .add(said, tokens, batch, share * loss.grounding(), back);
         }
         if (loss.scales().isEmpty() && result.grounding().isEmpty()) {
@@ -126,17 +130,17 @@ public final class TrainingStep {
         return result;
     }
 
-    private Eyes eyes(Window window) {
-        return new Eyes(model, network, window, options.tilesAtOnce());
+    private Eyes eyes(Network seeing, Window window) {
+        return new Eyes(model, seeing, window, options.tilesAtOnce());
     }
 
     private Window window(int side, long seed) {
         return Window.of(model.vision().gridSide(), side, seed);
     }
 
-    private MultiScaleLoss of(LossOptions loss) {
+    private MultiScaleLoss of(Network reading, LossOptions loss) {
         loss.scales().forEach(model.ladder()::require);
-        return new MultiScaleLoss(model, network, options, loss);
+        return new MultiScaleLoss(model, reading, options, loss);
     }
 
     private boolean sees() {

@@ -215,8 +215,9 @@ class LoraTest {
     void theFilesAreThoseOfPeftAndAreReadAgain() throws IOException {
         Path adapter = directory.resolve("adapter");
         double learnt;
+        LoraOptions options = QUERIES.withDropout(0.05);
         try (TrainableModel model = model(Part.DECODER, Part.PROJECTOR)) {
-            Lora lora = Lora.attach(model, QUERIES, 1);
+            Lora lora = Lora.attach(model, options, 1);
             learn(model, 2);
             learnt = loss(model);
             lora.save(adapter);
@@ -225,6 +226,8 @@ class LoraTest {
         assertThat(config.get("peft_type").asText()).isEqualTo("LORA");
         assertThat(config.get("r").isInt()).isTrue();
         assertThat(config.get("lora_alpha").isInt()).isTrue();
+        assertThat(config.get("lora_dropout").asDouble()).isEqualTo(0.05);
+        assertThat(PeftFiles.options(adapter)).isEqualTo(options);
         assertThat(config.get("target_modules").asText()).isEqualTo(QUERIES.targets().get(0));
         assertThat(config.get("modules_to_save").get(0).asText()).isEqualTo("mm_projector");
         try (Checkpoint file = Checkpoint.open(adapter.resolve("adapter_model.safetensors"))) {

@@ -109,7 +109,7 @@ public final class TowerTrainingKernels {
     /**
      * @param owner owns the result
      * @param x [T, 1 + N, D of the tower]
-     * @param weights five arrays of each linear layer, as the kernel says
+     * @param weights six arrays of each linear layer, as the kernel says
      * @param activation between them
      * @param type that products are computed in
      * @return [T, N, D]

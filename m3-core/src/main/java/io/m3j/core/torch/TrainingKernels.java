@@ -321,7 +321,7 @@ public final class TrainingKernels implements AutoCloseable {
      * @param owner owns the results
      * @param x [B, L, D] behind the last layer
      * @param norm the last norm [D]
-     * @param head five arrays of a linear layer [V, D]
+     * @param head six arrays of a linear layer [V, D]
      * @param rows the places in [B·L] whose next ids are labelled [n], one or more
      * @param targets those ids [n]
      * @param teachers logits [n, V] of the finest scale and of the next finer one, or none

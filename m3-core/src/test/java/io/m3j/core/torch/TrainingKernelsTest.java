@@ -80,7 +80,7 @@ class TrainingKernelsTest {
                             .project(
                                     scope,
                                     x,
-                                    List.of(weight, nothing, down, up, factor),
+                                    List.of(weight, nothing, down, up, factor, nothing),
                                     Activation.GELU,
                                     FloatType.BFLOAT16);
             assertThat(y.toFloatArray()).containsExactly(0x1p-10f);

@@ -151,9 +151,6 @@ final class LearningReader {
             return Optional.empty();
         }
         ConfigJson json = root.object("lora").only("targets", "r", "alpha", "dropout");
-        if (json.number("dropout", 0) != 0) {
-            throw json.wrong("dropout", "0: there is no dropout on the adapters' inputs");
-        }
         boolean list = json.raw("targets").isArray();
         List<String> targets =
                 json.has("targets") ? texts(json, "targets") : List.of(LoraOptions.DECODER_LAYERS);
@@ -164,7 +161,8 @@ final class LearningReader {
                                         targets,
                                         !list,
                                         json.integer("r"),
-                                        positive(json, "alpha"))));
+                                        positive(json, "alpha"),
+                                        json.number("dropout", 0))));
     }
 
     FloatType saved() {

@@ -73,12 +73,12 @@ class RaggedRunTest {
                 .contains("image_grid_pinpoints");
     }
 
-    /** Adapters of the decoder, the projector with its newline as it is, the tower frozen. */
+    /** Adapters of the decoder, with dropout, the projector with its newline as it is, the tower frozen. */
     @Test
     void soItIsWithAdaptersWhichAreLeftBesideTheModel() throws IOException {
         Recipe recipe =
                 MiniRun.ragged(
-                        "{'steps':4,'lora':{'r':2,'alpha':4},'freeze':['tower'],"
+                        "{'steps':4,'lora':{'r':2,'alpha':4,'dropout':0.1},'freeze':['tower'],"
                                 + "'activation_checkpointing':1,'scales':[1,9]}");
         run(recipe, "whole", false, RaggedSource.of(11), false);
         for (int step = 1; step <= 4; step++) {
@@ -88,6 +88,9 @@ class RaggedRunTest {
         Path parts = directory.resolve("parts");
         assertThat(MiniRun.metrics(parts)).isEqualTo(MiniRun.metrics(whole));
         assertThat(MiniRun.weights(parts)).isEqualTo(MiniRun.weights(whole));
+        Path config = parts.resolve("adapter/adapter_config.json");
+        assertThat(MiniRun.JSON.readTree(config.toFile()).get("lora_dropout").asDouble())
+                .isEqualTo(0.1);
         String adapter = "adapter/adapter_model.safetensors";
         assertThat(parts.resolve(adapter)).hasSameBinaryContentAs(whole.resolve(adapter));
         try (Checkpoint adapters = Checkpoint.open(whole.resolve(adapter));
