@@ -45,9 +45,19 @@ public final class TrainingStep {
     /**
      * @param model that is to learn
      * @param options how to compute
-     * @throws M3Exception if the windows do not fit its grid
+     * @throws M3Exception if the windows do not fit its grid, or the longest example not its positions
      */
     public static void check(TrainableModel model, StepOptions options) {
+        int positions = model.config().decoder().maximumPositions();
+        if (options.longest() > positions) {
+            throw new M3Exception(
+                    "max_length: expected at most the model's "
+                            + positions
+                            + " positions, found "
+                            + options.longest()
+                            + "; set it lower, or let rope_scaling in the model's config.json stretch"
+                            + " them");
+        }
         Window.of(model.vision().gridSide(), options.window(), 0);
     }
 

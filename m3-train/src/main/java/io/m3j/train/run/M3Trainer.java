@@ -100,6 +100,7 @@ public final class M3Trainer implements AutoCloseable {
             newest.ifPresent(stored -> tensors.read(stored.directory()));
             scales = recipe.loss().scales(model.ladder());
             recipe.requireMetric(scales);
+            TrainingStep.check(model, recipe.step());
             recipe.curriculum().forEach(this::check);
             requireWholePicturesForGrounding();
             preparation = preparation(data.examples());

@@ -396,6 +396,14 @@ class M3TrainerTest {
     }
 
     @Test
+    void aLengthBeyondTheModelsPositionsIsRefused() {
+        assertThatThrownBy(() -> run(with("{'max_length':4097}"), "run"))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageStartingWith(
+                        "max_length: expected at most the model's 4096 positions, found 4097");
+    }
+
+    @Test
     void tooManySkippedExamplesEndTheRun() {
         ExampleSource data = new MiniSource(11, Set.of(0, 1, 2, 3, 4, 5, 6, 7, 8), Set.of());
         assertThatThrownBy(
