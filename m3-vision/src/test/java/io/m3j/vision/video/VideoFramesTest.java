@@ -108,7 +108,11 @@ class VideoFramesTest {
         try (VideoFrames video = VideoFrames.folder(folder, 10)) {
             assertThatThrownBy(() -> new Sampling.Uniform(6).frames(video))
                     .isInstanceOf(M3Exception.class)
-                    .hasMessageContaining("frame-11.txt");
+                    .hasMessageStartingWith("folder of frames " + folder + ": image ")
+                    .hasMessageContaining(
+                            "frame-11.txt: not a picture that can be read (PNG, JPEG, GIF, BMP or WebP"
+                                    + " expected)")
+                    .hasMessageEndingWith("begin its name with a dot, and it is passed over");
         }
     }
 
