@@ -51,8 +51,8 @@ final class PictureFolder {
                     name
                             + ": "
                             + e.getMessage()
-                            + ". Each file of the folder has to be a picture: take any other out of it, or"
-                            + " begin its name with a dot, and it is passed over",
+                            + "; a folder of frames holds pictures that can be read alone: take this file out"
+                            + " of it, or begin its name with a dot, and it is passed over",
                     e);
         }
     }
