@@ -216,7 +216,8 @@ final class AskCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(),
                     "expected one scale for a conversation of several --prompt, found --tokens "
-                            + String.join(",", asked.stream().map(Look::toString).toList()));
+                            + String.join(",", asked.stream().map(Look::toString).toList())
+                            + "; run m3 ask once for each scale");
         }
     }
 

@@ -19,7 +19,7 @@ record AskTurn(String prompt, int first, int count) {
         List<AskTurn> turns = new ArrayList<>();
         int next = 0;
         for (String prompt : prompts) {
-            int markers = prompt.split(M3Tokenizer.IMAGE_MARKER, -1).length - 1;
+            int markers = M3Tokenizer.imageMarkers(prompt);
             turns.add(new AskTurn(prompt, next, markers));
             next += markers;
         }

@@ -1,6 +1,7 @@
 package io.m3j.examples;
 
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import picocli.CommandLine;
@@ -9,6 +10,7 @@ import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /**
  * The command line {@code m3}.
@@ -76,7 +78,8 @@ public final class M3 implements Runnable {
                         new EvalCommand(terminal),
                         new ScenesCommand(terminal))
                 .forEach(root::addSubcommand);
-        return root.setOut(terminal.out())
+        return root.registerConverter(Path.class, M3::path)
+                .setOut(terminal.out())
                 .setErr(terminal.err())
                 // A prompt may begin with @ or with a minus, or be quoted on purpose.
                 .setExpandAtFiles(false)
@@ -85,6 +88,15 @@ public final class M3 implements Runnable {
                 .setUsageHelpWidth(100)
                 .setParameterExceptionHandler(failures::wrongUsage)
                 .setExecutionExceptionHandler(failures::failed);
+    }
+
+    /** An empty argument, such as a variable that is not set, would be the current folder. */
+    private static Path path(String argument) {
+        if (argument.isEmpty()) {
+            throw new TypeConversionException(
+                    "expected a path, found an empty text; a dot names the current folder");
+        }
+        return Path.of(argument);
     }
 
     /** Without a command: the help, as a wrong usage. */

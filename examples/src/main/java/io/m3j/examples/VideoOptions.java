@@ -10,14 +10,12 @@ import io.m3j.video.VideoFile;
 import io.m3j.vision.ImageReading;
 import io.m3j.vision.M3Image;
 import io.m3j.vision.video.Collage;
-import io.m3j.vision.video.Frame;
 import io.m3j.vision.video.Sampling;
 import io.m3j.vision.video.TokenBudget;
 import io.m3j.vision.video.VideoFrames;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import picocli.CommandLine.ITypeConverter;
@@ -180,8 +178,7 @@ final class VideoOptions {
     }
 
     M3Image collage(VideoFrames opened) {
-        List<Frame> six = new Sampling.Uniform(FRAMES).frames(opened);
-        return Collage.SIX.join(six.stream().map(Frame::picture).toList());
+        return Collage.SIX.of(opened).picture();
     }
 
     /**

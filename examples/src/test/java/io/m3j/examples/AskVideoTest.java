@@ -133,5 +133,18 @@ class AskVideoTest {
         assertThat(ask("--tokens=1", "--tokens=9").err())
                 .contains("expected --tokens once with --video, found it 2 times");
         assertThat(ask("--frames=12", "--budget=11").err()).contains("budget of 11 tokens");
+        assertThat(ask("--frames=6", "--budget=3").err())
+                .contains("expected at least 6, what 6 frames take");
+    }
+
+    @Test
+    void aFolderHoldsPicturesAlone() throws IOException {
+        Path notes = Files.writeString(folder.resolve("frame-1.txt"), "no picture");
+        Run run = ask("--tokens=1", "--frames=13");
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.err())
+                .hasLineCount(1)
+                .contains(notes + ": not a picture that can be read (PNG, JPEG")
+                .contains("take this file out of it");
     }
 }

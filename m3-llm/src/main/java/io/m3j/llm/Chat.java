@@ -133,7 +133,7 @@ public final class Chat implements AutoCloseable {
     }
 
     private static void requireMarkers(int pictures, String question) {
-        int markers = question.split(MARKER, -1).length - 1;
+        int markers = M3Tokenizer.imageMarkers(question);
         if (markers != 0 && markers != pictures) {
             throw new M3Exception(
                     "question: "
@@ -260,7 +260,7 @@ public final class Chat implements AutoCloseable {
             throw new IllegalStateException("the conversation has no question to take back");
         }
         int kept = turns.size() - 2;
-        int shown = turns.get(kept).text().split(MARKER, -1).length - 1;
+        int shown = M3Tokenizer.imageMarkers(turns.get(kept).text());
         conversation = new Conversation(conversation.system(), turns.subList(0, kept));
         images = images.subList(0, images.size() - shown);
         scales = scales.subList(0, scales.size() - shown);

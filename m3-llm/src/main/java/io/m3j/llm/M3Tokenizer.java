@@ -90,6 +90,14 @@ public final class M3Tokenizer implements AutoCloseable {
     }
 
     /**
+     * @param text of a prompt, or of a part of it
+     * @return how many images it has a place for
+     */
+    public static int imageMarkers(String text) {
+        return required(text, "text").split(IMAGE_MARKER, -1).length - 1;
+    }
+
+    /**
      * Encodes a prompt with images: LLaVA's {@code tokenizer_image_token} (mm_utils.py). What stands
      * between markers is encoded on its own, and BOS kept only once.
      *

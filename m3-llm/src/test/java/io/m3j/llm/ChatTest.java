@@ -52,6 +52,13 @@ class ChatTest {
         return options().build();
     }
 
+    /** A conversation whose first turn was asked and checked. */
+    private static ChatCheck askedAbout(EncodedImage image, Chat chat) {
+        ChatCheck check = new ChatCheck(model, chat, PromptTemplate.named("vicuna_v1"));
+        check.ask(List.of(image), "What is it?", o -> o.scale(NINE));
+        return check;
+    }
+
     @ParameterizedTest
     @CsvSource({
         NEXT + ", vicuna_v1",
@@ -144,8 +151,7 @@ class ChatTest {
     @Test
     void aConversationThatDoesNotFitIsToldBeforeAnythingIsLost() {
         try (Chat chat = model.chat()) {
-            ChatCheck check = new ChatCheck(model, chat, PromptTemplate.named("vicuna_v1"));
-            check.ask(List.of(land), "What is it?", o -> o.scale(NINE));
+            ChatCheck check = askedAbout(land, chat);
             Conversation before = chat.conversation();
             int arrays = model.managedArrays();
             GenerationOptions tooLong = options().maxNewTokens(8192).build();
@@ -164,8 +170,7 @@ class ChatTest {
     @Test
     void whatACallbackThrowsLeavesTheConversationAsItWas() {
         try (Chat chat = model.chat()) {
-            ChatCheck check = new ChatCheck(model, chat, PromptTemplate.named("vicuna_v1"));
-            check.ask(List.of(land), "What is it?", o -> o.scale(NINE));
+            ChatCheck check = askedAbout(land, chat);
             Conversation before = chat.conversation();
             RuntimeException thrown = new RuntimeException("enough");
             assertThatThrownBy(
@@ -189,8 +194,7 @@ class ChatTest {
     @Test
     void aCancelledAnswerCountsAsFarAsItCame() {
         try (Chat chat = model.chat()) {
-            ChatCheck check = new ChatCheck(model, chat, PromptTemplate.named("vicuna_v1"));
-            check.ask(List.of(land), "What is it?", o -> o.scale(NINE));
+            ChatCheck check = askedAbout(land, chat);
             GenerationOptions many = options().maxNewTokens(50).ignoreEndOfSequence(true).build();
             StringBuilder heard = new StringBuilder();
             Answer cut =

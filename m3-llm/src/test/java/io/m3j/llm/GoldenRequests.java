@@ -66,9 +66,14 @@ public final class GoldenRequests implements AutoCloseable {
      * @return its model in float32, with the golden tokenizer; to be closed by the caller
      */
     static M3Model model(String checkpoint) {
+        return model(checkpoint, Precision.FLOAT32);
+    }
+
+    /** The same in another precision. */
+    static M3Model model(String checkpoint, Precision precision) {
         LoadOptions options =
                 LoadOptions.builder()
-                        .precision(Precision.FLOAT32)
+                        .precision(precision)
                         .tokenizer(Golden.checkpoint("tokenizer"))
                         .build();
         return M3Model.load(Golden.checkpoint(checkpoint), options);

@@ -41,16 +41,7 @@ class M3ModelLifetimeTest {
     }
 
     private static M3Model load() {
-        return load(Precision.FLOAT32);
-    }
-
-    private static M3Model load(Precision precision) {
-        LoadOptions options =
-                LoadOptions.builder()
-                        .precision(precision)
-                        .tokenizer(Golden.checkpoint("tokenizer"))
-                        .build();
-        return M3Model.load(Golden.checkpoint("llava-m3"), options);
+        return GoldenRequests.model("llava-m3");
     }
 
     @Test
@@ -109,7 +100,7 @@ class M3ModelLifetimeTest {
     @ParameterizedTest
     @EnumSource(Precision.class)
     void answersAtTheSameTimeEqualThoseOneByOne(Precision precision) throws Exception {
-        try (M3Model model = load(precision);
+        try (M3Model model = GoldenRequests.model("llava-m3", precision);
                 EncodedImage image = model.encode(M3ModelTest.picture())) {
             List<Integer> scales = List.of(1, 9, 36, 144);
             List<List<Long>> alone = new ArrayList<>();

@@ -87,6 +87,9 @@ final class FrameDecoder implements AutoCloseable {
                             + ")");
         }
         format = opened;
+        if (format.iformat().name().getString().equals("gif")) {
+            GifBlocks.requireLast(name, file);
+        }
         error = avformat.avformat_find_stream_info(format, (PointerPointer<?>) null);
         if (error < 0) {
             throw damaged("its streams cannot be told", error);

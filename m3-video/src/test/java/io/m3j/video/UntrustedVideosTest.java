@@ -103,6 +103,7 @@ class UntrustedVideosTest {
         "b.mkv, ffv1, ",
         "c.avi, mjpeg, ",
         "d.webm, libvpx, ",
+        "e.gif, gif, ",
     })
     void aFileThatWasCutInTheMiddleSaysSo(String name, String codec, String flags)
             throws IOException {
@@ -118,6 +119,27 @@ class UntrustedVideosTest {
                 .isInstanceOf(M3Exception.class)
                 .hasMessageContaining(half.toString())
                 .hasMessageContaining("cut short");
+    }
+
+    /** Its header says no length, and FFmpeg would take any part of it for all there is. */
+    @Test
+    void aGifIsRefusedWhereverItWasCut() throws IOException {
+        byte[] whole = Files.readAllBytes(write("a.gif", "gif", null));
+        for (int cut = 1; cut < whole.length; cut += 1 + whole.length / 97) {
+            Path file =
+                    Files.write(
+                            folder.resolve("cut.gif"), Arrays.copyOf(whole, whole.length - cut));
+            assertThatThrownBy(() -> VideoFile.open(file).close())
+                    .as("%s bytes less", cut)
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageStartingWith("video " + file + ": ")
+                    .hasMessageContaining("cut short");
+        }
+        // What somebody appended does no harm.
+        byte[] more = Arrays.copyOf(whole, whole.length + 10);
+        try (VideoFile video = VideoFile.open(Files.write(folder.resolve("more.gif"), more))) {
+            assertThat(new Sampling.Uniform(6).frames(video)).hasSize(6);
+        }
     }
 
     /** Its end is cut off, so that a jump there leads nowhere and it is opened anew: but it is not there. */

@@ -48,8 +48,13 @@ enum ExifOrientation {
 
     /** The orientation of a file; upright if it says none, or one that makes no sense. */
     static ExifOrientation of(PictureFormat format, byte[] encoded) {
+        return of(format, new ByteArrayInputStream(encoded));
+    }
+
+    /** The same of a stream, of which no pixel is decoded, and only what is needed read where it can skip. */
+    static ExifOrientation of(PictureFormat format, InputStream encoded) {
         try {
-            return of(metadata(format, new ByteArrayInputStream(encoded)));
+            return of(metadata(format, encoded));
         } catch (ImageProcessingException | IOException | RuntimeException | StackOverflowError e) {
             // The pixels are whole, and viewers too show a picture whose EXIF is broken.
             LOGGER.warn("EXIF of a {} cannot be read ({}); taken as upright", format, e.toString());

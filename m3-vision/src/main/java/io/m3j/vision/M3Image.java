@@ -80,9 +80,9 @@ public final class M3Image {
     }
 
     /**
-     * The size of a picture, told by the beginning of its file where that is enough: for a great many
-     * pictures. Of an orientation, only a JPEG's is known then; and a file of which this tells a size may
-     * still be a broken one.
+     * The size that {@link #of(Path, ImageReading)} would find, told without decoding a pixel, and by the
+     * beginning of the file where that is enough: for a great many pictures. A file of which this tells a size
+     * may still be a broken one.
      *
      * @param file PNG, JPEG, GIF, BMP or WebP, whatever its name says
      * @param reading orientation and limits
@@ -96,7 +96,7 @@ public final class M3Image {
         } catch (IOException e) {
             beginning = new byte[0]; // reading all of it says why
         }
-        return PictureDecoder.size(beginning, reading)
+        return PictureDecoder.size(beginning, file, reading)
                 .orElseGet(
                         () -> {
                             M3Image image = of(file, reading);

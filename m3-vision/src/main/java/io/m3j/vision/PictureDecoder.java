@@ -5,6 +5,9 @@ import java.awt.image.BufferedImage;
 import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.Iterator;
@@ -67,10 +70,11 @@ final class PictureDecoder {
     }
 
     /**
-     * @param beginning of a file
-     * @return the size of the picture; empty if this does not tell it
+     * @param beginning of the file
+     * @param file the rest of it, where a PNG or a WebP may say its orientation
+     * @return the size of the picture, as {@link #decode} would find it; empty if this does not tell it
      */
-    static Optional<Resolution> size(byte[] beginning, ImageReading reading) {
+    static Optional<Resolution> size(byte[] beginning, Path file, ImageReading reading) {
         PictureFormat format = PictureFormat.of(beginning);
         if (format == null || format == PictureFormat.GIF) {
             return Optional.empty(); // a GIF's size is that of its canvas
@@ -80,15 +84,29 @@ final class PictureDecoder {
                 new MemoryCacheImageInputStream(new ByteArrayInputStream(beginning))) {
             reader.setInput(stream, true, true);
             Resolution stored = new Resolution(reader.getWidth(0), reader.getHeight(0));
-            boolean turned =
-                    format == PictureFormat.JPEG
-                            && reading.orientation() != ImageReading.Orientation.IGNORE;
             return Optional.of(
-                    turned ? ExifOrientation.of(format, beginning).apply(stored) : stored);
-        } catch (IOException | RuntimeException | StackOverflowError | InternalError e) {
-            return Optional.empty(); // cut off too early, or broken
+                    reading.orientation() == ImageReading.Orientation.IGNORE
+                                    || stored.width() == stored.height()
+                            ? stored
+                            : orientation(format, beginning, file).apply(stored));
+        } catch (IOException
+                | RuntimeException
+                | StackOverflowError
+                | InternalError
+                | OutOfMemoryError e) {
+            return Optional.empty(); // cut off too early, or broken: decoding says why
         } finally {
             reader.dispose();
+        }
+    }
+
+    private static ExifOrientation orientation(PictureFormat format, byte[] beginning, Path file)
+            throws IOException {
+        if (format == PictureFormat.JPEG) {
+            return ExifOrientation.of(format, beginning); // it says so before its pixels
+        }
+        try (InputStream whole = Files.newInputStream(file)) {
+            return ExifOrientation.of(format, whole);
         }
     }
 

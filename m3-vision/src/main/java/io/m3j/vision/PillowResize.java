@@ -58,51 +58,79 @@ public final class PillowResize {
             int height) {
         Axis columns = Axis.of(canvas.width(), scaledWidth, filter, left, width);
         Axis rows = Axis.of(canvas.height(), scaledHeight, filter, top, height);
-        byte[][] narrowed = resizeRows(canvas, columns, rows);
+        Narrowed narrowed = new Narrowed(canvas, columns);
 
+        // Rows of the source come one by one and are added to those of the result that see them: a
+        // long picture is never held as wide as its result.
         byte[] result = new byte[3 * width * height];
-        int[] sums = new int[3 * width];
-        for (int y = 0; y < height; y++) {
-            Arrays.fill(sums, HALF);
-            for (int k = 0; k < rows.count[y]; k++) {
-                addWeighted(narrowed[rows.first[y] - rows.first[0] + k], rows.weight(y, k), sums);
-            }
-            int target = y * sums.length;
-            for (int i = 0; i < sums.length; i++) {
-                result[target + i] = clip(sums[i]);
+        int[][] sums = new int[height][];
+        int done = 0;
+        for (int row = rows.first[0]; row < rows.end(); row++) {
+            byte[] source = narrowed.row(row);
+            for (int y = done; y < height && rows.first[y] <= row; y++) {
+                if (sums[y] == null) {
+                    sums[y] = new int[3 * width];
+                    Arrays.fill(sums[y], HALF);
+                }
+                int k = row - rows.first[y];
+                if (k < rows.count[y]) {
+                    addWeighted(source, rows.weight(y, k), sums[y]);
+                }
+                if (k + 1 >= rows.count[y]) {
+                    clip(sums[y], result, y * 3 * width);
+                    sums[y] = null;
+                    done = y + 1;
+                }
             }
         }
         return result;
     }
 
-    /** The source rows that the window needs, each already as wide as the window. */
-    private static byte[][] resizeRows(Canvas canvas, Axis columns, Axis rows) {
-        M3Image picture = canvas.picture();
-        int stride = 3 * picture.width();
-        byte[] padded = canvas.backgroundRow();
-        byte[] blank = new byte[3 * columns.first.length];
-        resizeRow(padded, 0, columns, 0, columns.first.length, blank);
-        // Only positions that see the picture differ from the bare background.
-        int start = columns.firstThatSees(canvas.left());
-        int end = columns.endOfThoseThatSee(canvas.left() + picture.width());
+    private static void clip(int[] sums, byte[] result, int target) {
+        for (int i = 0; i < sums.length; i++) {
+            result[target + i] = clip(sums[i]);
+        }
+    }
 
-        byte[][] narrowed = new byte[rows.end() - rows.first[0]][];
-        for (int i = 0; i < narrowed.length; i++) {
-            int row = rows.first[0] + i;
+    /** Rows of the source, each already as wide as the window. */
+    private static final class Narrowed {
+
+        private final Canvas canvas;
+        private final Axis columns;
+        private final byte[] padded;
+        private final byte[] blank;
+        private final byte[] narrowed;
+        private final int start;
+        private final int end;
+
+        Narrowed(Canvas canvas, Axis columns) {
+            this.canvas = canvas;
+            this.columns = columns;
+            this.padded = canvas.backgroundRow();
+            this.blank = new byte[3 * columns.first.length];
+            resizeRow(padded, 0, columns, 0, columns.first.length, blank);
+            this.narrowed = blank.clone();
+            // Only positions that see the picture differ from the bare background.
+            this.start = columns.firstThatSees(canvas.left());
+            this.end = columns.endOfThoseThatSee(canvas.left() + canvas.picture().width());
+        }
+
+        /** One of them; the next call overwrites it. */
+        byte[] row(int row) {
             if (!canvas.showsPicture(row)) {
-                narrowed[i] = blank;
-                continue;
+                return blank;
             }
-            narrowed[i] = blank.clone();
+            M3Image picture = canvas.picture();
+            int stride = 3 * picture.width();
             int source = (row - canvas.top()) * stride;
             if (canvas.width() == picture.width()) {
-                resizeRow(picture.bytes(), source, columns, start, end, narrowed[i]);
+                resizeRow(picture.bytes(), source, columns, start, end, narrowed);
             } else {
                 System.arraycopy(picture.bytes(), source, padded, 3 * canvas.left(), stride);
-                resizeRow(padded, 0, columns, start, end, narrowed[i]);
+                resizeRow(padded, 0, columns, start, end, narrowed);
             }
+            return narrowed;
         }
-        return narrowed;
     }
 
     private static void resizeRow(

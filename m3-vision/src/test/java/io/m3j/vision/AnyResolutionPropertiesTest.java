@@ -220,6 +220,14 @@ class AnyResolutionPropertiesTest {
                 Resolution size = shrunk.get();
                 assertThat((double) size.height())
                         .isBetween(kept.height() / times - 1, Math.max(1, kept.height() / times));
+                assertThat((double) size.width())
+                        .isBetween(kept.width() / times - 1, Math.max(1, kept.width() / times));
+                // The limit itself, but for a picture of a token's breadth, which cannot become
+                // narrower.
+                if (Math.min(kept.height(), kept.width()) >= times) {
+                    assertThat(size.height() * size.width())
+                            .isLessThanOrEqualTo(most * scale.tokens());
+                }
                 expected = size.height() * (size.width() + 1);
                 TokenOrder order = TokenOrder.of(layout, same);
                 assertThat(order.rows()).hasSize(scale.tokens() + expected);

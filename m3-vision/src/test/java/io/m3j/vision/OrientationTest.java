@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.zip.CRC32;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -19,6 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class OrientationTest {
@@ -55,24 +57,64 @@ class OrientationTest {
         assertThat(upright).isEqualTo(ExifOrientation.TURNED_RIGHT.apply(stored));
     }
 
-    /** Of a turned picture a JPEG says so at its beginning. */
+    static List<String> files() {
+        return PictureFiles.names();
+    }
+
     @ParameterizedTest
-    @CsvSource({"exif_6.jpg, true", "exif_6.png, false", "exif_6.webp, false"})
-    void theBeginningOfAFileTellsItsSize(String name, boolean turned, @TempDir Path directory)
+    @MethodSource("files")
+    void theSizeToldIsThatOfTheDecodedPicture(String name, @TempDir Path directory)
             throws IOException {
         byte[] bytes = PictureFiles.bytes(name);
         Path file = Files.write(directory.resolve("picture"), bytes);
-        M3Image expected = turned ? M3Image.of(bytes) : M3Image.of(bytes, AS_STORED);
-        assertThat(expected.width()).isNotEqualTo(expected.height());
-        Resolution size = new Resolution(expected.width(), expected.height());
-        assertThat(M3Image.size(file, ImageReading.defaults())).isEqualTo(size);
+        for (ImageReading reading : List.of(ImageReading.defaults(), AS_STORED)) {
+            assertThat(M3Image.size(file, reading)).isEqualTo(size(M3Image.of(file, reading)));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exif_6.webp", "exif_6.png", "exif_6.jpg"})
+    void theBeginningOfAFileTellsItsSize(String name, @TempDir Path directory) throws IOException {
+        byte[] bytes = PictureFiles.bytes(name);
         M3Image stored = M3Image.of(bytes, AS_STORED);
-        assertThat(M3Image.size(file, AS_STORED))
-                .isEqualTo(new Resolution(stored.width(), stored.height()));
+        assertThat(stored.width()).isNotEqualTo(stored.height());
         // Bytes that decoding would need are not read.
+        Path file = directory.resolve("picture");
         Files.write(file, Arrays.copyOf(bytes, bytes.length - 20));
-        assertThat(M3Image.size(file, AS_STORED))
-                .isEqualTo(new Resolution(stored.width(), stored.height()));
+        assertThat(M3Image.size(file, AS_STORED)).isEqualTo(size(stored));
+    }
+
+    /** Where a PNG may say so too. */
+    @Test
+    void anOrientationBehindThePixelsCountsForTheSize(@TempDir Path directory) throws IOException {
+        byte[] png = PictureFiles.written(letters(), "png");
+        byte[] turned = withChunk(png, png.length - 12, exif(6));
+        Path file = Files.write(directory.resolve("picture"), turned);
+        assertThat(M3Image.of(turned).width()).isEqualTo(2);
+        assertThat(M3Image.size(file, ImageReading.defaults())).isEqualTo(new Resolution(2, 3));
+    }
+
+    /** A chunk that claims two gibibytes is not believed before they are there. */
+    @Test
+    void aChunkThatClaimsMuchDoesNotEndInAnError(@TempDir Path directory) throws IOException {
+        byte[] webp = PictureFiles.bytes("exif_6.webp");
+        for (int i = 12; i < webp.length - 8; i++) {
+            if (new String(webp, i, 4, StandardCharsets.US_ASCII).equals("EXIF")) {
+                Arrays.fill(webp, i + 4, i + 7, (byte) 0xff);
+                webp[i + 7] = 0x7f;
+            }
+        }
+        Path file = Files.write(directory.resolve("picture"), webp);
+        try {
+            Resolution told = M3Image.size(file, ImageReading.defaults());
+            assertThat(told).isEqualTo(size(M3Image.of(file)));
+        } catch (M3Exception e) {
+            assertThat(e).hasMessageContaining("picture");
+        }
+    }
+
+    private static Resolution size(M3Image image) {
+        return new Resolution(image.width(), image.height());
     }
 
     @Test
@@ -135,33 +177,39 @@ class OrientationTest {
     }
 
     private static byte[] withExif(byte[] png, int orientation) {
-        return withChunk(
-                png,
-                ByteBuffer.allocate(26)
-                        .put("MM".getBytes(StandardCharsets.US_ASCII))
-                        .putShort((short) 42)
-                        .putInt(8)
-                        .putShort((short) 1)
-                        .putShort((short) 0x112)
-                        .putShort((short) 3)
-                        .putInt(1)
-                        .putShort((short) orientation)
-                        .array());
+        return withChunk(png, exif(orientation));
+    }
+
+    private static byte[] exif(int orientation) {
+        return ByteBuffer.allocate(26)
+                .put("MM".getBytes(StandardCharsets.US_ASCII))
+                .putShort((short) 42)
+                .putInt(8)
+                .putShort((short) 1)
+                .putShort((short) 0x112)
+                .putShort((short) 3)
+                .putInt(1)
+                .putShort((short) orientation)
+                .array();
     }
 
     /** Puts an eXIf chunk behind the header, which ends after 33 bytes. */
     private static byte[] withChunk(byte[] png, byte[] exif) {
+        return withChunk(png, 33, exif);
+    }
+
+    private static byte[] withChunk(byte[] png, int place, byte[] exif) {
         byte[] type = "eXIf".getBytes(StandardCharsets.US_ASCII);
         CRC32 crc = new CRC32();
         crc.update(type);
         crc.update(exif);
         return ByteBuffer.allocate(png.length + exif.length + 12)
-                .put(png, 0, 33)
+                .put(png, 0, place)
                 .putInt(exif.length)
                 .put(type)
                 .put(exif)
                 .putInt((int) crc.getValue())
-                .put(png, 33, png.length - 33)
+                .put(png, place, png.length - place)
                 .array();
     }
 }

@@ -75,6 +75,50 @@ public record GenerationOptions(
         return new Builder();
     }
 
+    /**
+     * @param value of every image, in place of whatever chose
+     * @return these options with that changed
+     */
+    public GenerationOptions withScale(Scale value) {
+        Builder changed = copy();
+        changed.scales = Optional.empty();
+        return changed.scale(value).build();
+    }
+
+    /**
+     * @param value chooses the scales, in place of whatever chose
+     * @return these options with that changed
+     */
+    public GenerationOptions withScales(ScalePolicy value) {
+        Builder changed = copy();
+        changed.scale = Optional.empty();
+        return changed.scales(value).build();
+    }
+
+    /**
+     * @param value after how many tokens to stop
+     * @return these options with that changed
+     */
+    public GenerationOptions withMaxNewTokens(int value) {
+        return copy().maxNewTokens(value).build();
+    }
+
+    private Builder copy() {
+        Builder same = new Builder();
+        same.scale = scale;
+        same.scales = scales;
+        same.maxNewTokens = maxNewTokens;
+        same.temperature = temperature;
+        same.topK = topK;
+        same.topP = topP;
+        same.repetitionPenalty = repetitionPenalty;
+        same.seed = seed;
+        same.stopStrings = stopStrings;
+        same.ignoreEndOfSequence = ignoreEndOfSequence;
+        same.template = template;
+        return same;
+    }
+
     /** Sets what differs from the defaults. */
     public static final class Builder {
 

@@ -35,7 +35,7 @@ public final class AnswerShift implements FrameScorer {
 
     private final M3Model model;
     private final String question;
-    private final GenerationOptions.Builder options;
+    private final GenerationOptions options;
     private final Map<Scale, Map<EncodedImage, List<float[]>>> byScale = new HashMap<>();
     private Scale coarse;
     private final List<Mean> means = new ArrayList<>(); // at that scale, by position
@@ -81,12 +81,12 @@ public final class AnswerShift implements FrameScorer {
     /**
      * @param model that encoded the frames
      * @param question without template
-     * @param options whose template is used, if it names one
+     * @param options whose template is used, if it names one; taken as they are now, and not changed
      */
     public AnswerShift(M3Model model, String question, GenerationOptions.Builder options) {
         this.model = required(model, "model");
         this.question = required(question, "question");
-        this.options = required(options, "options");
+        this.options = required(options, "options").build().withMaxNewTokens(TOKENS);
     }
 
     @Override
@@ -99,7 +99,7 @@ public final class AnswerShift implements FrameScorer {
         seen.keySet().retainAll(frames); // the others will not be asked about again
         List<EncodedImage> fresh =
                 frames.stream().filter(frame -> !seen.containsKey(frame)).toList();
-        GenerationOptions few = options.scale(scale).maxNewTokens(TOKENS).build();
+        GenerationOptions few = options.withScale(scale);
         List<List<float[]>> logits =
                 model.answerLogits(
                         fresh.stream().map(frame -> Request.of(frame, question, few)).toList());

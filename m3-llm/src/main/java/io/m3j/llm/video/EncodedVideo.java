@@ -74,13 +74,13 @@ public final class EncodedVideo implements AutoCloseable {
      * Asks about the video; any number of times.
      *
      * @param question without template; the frames come before it, in the order of their times
-     * @param options sampling and limits; its scales are replaced by those of the frames
+     * @param options sampling and limits, not changed; the scales are those of the frames, whatever these say
      * @param onText told each piece of text as it comes
      * @return the whole answer
      * @throws io.m3j.core.M3Exception if frames, question and answer exceed the context
      */
     public Answer ask(String question, GenerationOptions.Builder options, Consumer<String> onText) {
-        GenerationOptions all = required(options, "options").scales(scales()).build();
+        GenerationOptions all = required(options, "options").build().withScales(scales());
         return model.generate(images(), question, all, onText);
     }
 

@@ -2,6 +2,7 @@ package io.m3j.llm.video;
 
 import static io.m3j.core.Arguments.required;
 
+import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.llm.M3Model;
 import io.m3j.llm.video.EncodedVideo.EncodedFrame;
@@ -16,8 +17,11 @@ import io.m3j.vision.video.TokenBudget;
 import io.m3j.vision.video.VideoFrames;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
@@ -80,17 +84,11 @@ public final class VideoEncoder {
      */
     public EncodedVideo encode(VideoFrames video, Sampling sampling, Scale scale) {
         model.ladder().require(scale);
-        Gathered gathered = new Gathered();
-        gathered.filling(
-                () ->
-                        sampling.sample(
-                                video,
-                                frame -> {
-                                    EncodedImage image = encode(frame);
-                                    gathered.add(frame.time(), image);
-                                    image.giveUpFinerThan(scale);
-                                }));
-        return gathered.video(() -> gathered.images.stream().map(image -> scale).toList());
+        return encode(
+                video,
+                sampling,
+                layouts -> Optional.of(scale),
+                layouts -> Collections.nCopies(layouts.size(), scale));
     }
 
     /**
@@ -108,20 +106,67 @@ public final class VideoEncoder {
     public EncodedVideo encode(VideoFrames video, Sampling sampling, TokenBudget budget) {
         required(budget, "budget");
         List<Scale> scales = model.ladder().scales();
+        return encode(
+                video,
+                sampling,
+                layouts -> {
+                    if (!hasRoom(budget, layouts, sampling)) {
+                        return Optional.empty();
+                    }
+                    int all = scales.indexOf(budget.finestForAll(layouts, model.ladder()));
+                    return Optional.of(scales.get(Math.min(all + 1, scales.size() - 1)));
+                },
+                layouts -> budget.share(layouts, model.ladder()));
+    }
+
+    /**
+     * Whether a budget has room for the frames that came so far. If not, those of a sampling of a set number are
+     * counted to their end, so that what is refused then can say what all of them would take.
+     */
+    private boolean hasRoom(TokenBudget budget, List<TileLayout> layouts, Sampling sampling) {
+        Scale coarsest = model.ladder().coarsest();
+        int least = layouts.stream().mapToInt(layout -> layout.tokenCount(coarsest)).sum();
+        boolean room = least <= budget.tokens();
+        if (!room && sampling.mostFrames().isEmpty()) {
+            throw new M3Exception(
+                    "budget of "
+                            + budget.tokens()
+                            + " tokens: expected at least "
+                            + least
+                            + ", what the first "
+                            + layouts.size()
+                            + " frames take at the coarsest scale, and more are to come; take fewer frames or"
+                            + " more tokens");
+        }
+        return room;
+    }
+
+    /**
+     * @param kept from the layouts of all frames that came so far, the last one of which is not encoded yet, to
+     *     the finest scale that is kept of them; empty if none of them will be needed
+     * @param choice from the layouts of all frames to the scale of each
+     */
+    private EncodedVideo encode(
+            VideoFrames video,
+            Sampling sampling,
+            Function<List<TileLayout>, Optional<Scale>> kept,
+            Function<List<TileLayout>, List<Scale>> choice) {
         Gathered gathered = new Gathered();
+        List<TileLayout> layouts = new ArrayList<>();
         gathered.filling(
                 () ->
                         sampling.sample(
                                 video,
                                 frame -> {
-                                    gathered.add(frame.time(), encode(frame));
-                                    Scale all =
-                                            budget.finestForAll(gathered.layouts(), model.ladder());
-                                    int finer = scales.indexOf(all) + 1;
-                                    gathered.giveUpFinerThan(
-                                            scales.get(Math.min(finer, scales.size() - 1)));
+                                    M3Image picture = frame.picture();
+                                    layouts.add(model.layout(picture.width(), picture.height()));
+                                    Optional<Scale> finest = kept.apply(layouts);
+                                    if (finest.isPresent()) {
+                                        gathered.add(frame.time(), encode(frame));
+                                        gathered.giveUpFinerThan(finest.get());
+                                    }
                                 }));
-        return gathered.video(() -> budget.share(gathered.layouts(), model.ladder()));
+        return gathered.video(() -> choice.apply(layouts));
     }
 
     /**
@@ -136,11 +181,9 @@ public final class VideoEncoder {
      */
     public EncodedVideo collage(VideoFrames video, Scale scale) {
         model.ladder().require(scale);
-        List<Frame> frames = new Sampling.Uniform(Collage.SIX.frames()).frames(video);
-        M3Image picture = Collage.SIX.join(frames.stream().map(Frame::picture).toList());
-        EncodedImage image = encode(new Frame(frames.get(0).time(), picture));
+        Frame collage = Collage.SIX.of(required(video, "video"));
         return new EncodedVideo(
-                model, List.of(new EncodedFrame(frames.get(0).time(), image, scale)));
+                model, List.of(new EncodedFrame(collage.time(), encode(collage), scale)));
     }
 
     /**

@@ -12,6 +12,7 @@ import io.m3j.llm.LoadOptions;
 import io.m3j.llm.M3Model;
 import io.m3j.llm.Request;
 import io.m3j.llm.generate.GenerationOptions;
+import io.m3j.llm.scale.ScalePolicy;
 import io.m3j.llm.video.EncodedVideo.EncodedFrame;
 import io.m3j.vision.EncodedImage;
 import io.m3j.vision.M3Image;
@@ -162,6 +163,55 @@ class VideoEncoderTest {
                 .isInstanceOf(M3Exception.class)
                 .hasMessageContaining("budget of 3 tokens: expected at least 4");
         assertThat(model.managedArrays()).isEqualTo(before);
+    }
+
+    /** Six frames were asked for: to try four, then five, would help nobody. */
+    @Test
+    void aBudgetThatIsTooSmallIsToldWhatAllFramesTake() {
+        int before = model.managedArrays();
+        int[] encoded = {0};
+        VideoEncoder encoder = new VideoEncoder(model, time -> encoded[0]++);
+        assertThatThrownBy(
+                        () ->
+                                encoder.encode(
+                                        knownLength(12),
+                                        new Sampling.Uniform(6),
+                                        new TokenBudget(3)))
+                .isInstanceOf(M3Exception.class)
+                .hasMessage(
+                        "budget of 3 tokens: expected at least 6, what 6 frames take at the coarsest"
+                                + " scale; take fewer frames or more tokens");
+        assertThat(encoded[0]).isEqualTo(3);
+        Sampling scenes = new Sampling.SceneChanges(5, 0);
+        assertThatThrownBy(() -> encoder.encode(video(12), scenes, new TokenBudget(1)))
+                .hasMessageContaining("expected at least 5, what 5 frames take");
+        // How many come at a rate, their end would tell.
+        assertThatThrownBy(() -> encoder.encode(video(40), EVERY, new TokenBudget(3)))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining(
+                        "expected at least 4, what the first 4 frames take at the coarsest scale, and"
+                                + " more are to come");
+        assertThat(model.managedArrays()).isEqualTo(before);
+    }
+
+    @Test
+    void theCallersOptionsStayAsTheyWere() {
+        GenerationOptions.Builder callers =
+                GenerationOptions.builder().maxNewTokens(7).scale(finest()).template("vicuna_v1");
+        GenerationOptions were = callers.build();
+        try (EncodedVideo encoded = new VideoEncoder(model).encode(video(3), EVERY, scale(0))) {
+            assertThat(encoded.ask("What?", callers, t -> {}).visualTokens())
+                    .isEqualTo(3 * scale(0).tokens());
+            assertThat(callers.build()).isEqualTo(were);
+            GenerationOptions.Builder chooses =
+                    GenerationOptions.builder().scales(ScalePolicy.fixed(finest()));
+            for (GenerationOptions.Builder each : List.of(callers, chooses)) {
+                GenerationOptions before = each.build();
+                FrameScorer scorer = new AnswerShift(model, "What?", each);
+                assertThat(scorer.score(encoded.images(), scale(0))).hasSize(3);
+                assertThat(each.build()).isEqualTo(before);
+            }
+        }
     }
 
     /** Of so many frames, none has tokens two steps finer than what all of them can afford. */

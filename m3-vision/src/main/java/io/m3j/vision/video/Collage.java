@@ -4,8 +4,7 @@ import static io.m3j.core.Arguments.required;
 
 import io.m3j.core.M3Exception;
 import io.m3j.vision.M3Image;
-import io.m3j.vision.PillowResize;
-import io.m3j.vision.ResampleFilter;
+import io.m3j.vision.Resolution;
 import java.util.List;
 
 /**
@@ -19,6 +18,12 @@ public record Collage(int columns, int rows) {
 
     /** The paper's: six frames, two in a row. */
     public static final Collage SIX = new Collage(2, 3);
+
+    /**
+     * The most pixels of a collage: six frames of four million, 75 MB. The canvases of LLaVA-NeXT have less
+     * than a fiftieth of them.
+     */
+    public static final int MOST_PIXELS = 6 << 22;
 
     private static final int MOST = 1000;
 
@@ -43,29 +48,44 @@ public record Collage(int columns, int rows) {
     }
 
     /**
-     * Joins frames without a border between them. Each cell is as large as the first frame; one of another
-     * size is resized to it. Fewer frames than cells are repeated in order, as evenly as can be: of three,
-     * each is shown twice in a row.
+     * Takes as many frames of a video as this shows, evenly spread, and joins them. Frames of more pixels than
+     * a cell may have are made smaller as they come, before they are held.
+     *
+     * @param video not begun; not closed
+     * @return the collage, with the time of its first frame
+     * @throws M3Exception if the video is damaged or has no frame
+     */
+    public Frame of(VideoFrames video) {
+        VideoFrames reduced = new ReducedFrames(required(video, "video"), this::cell);
+        List<Frame> frames = new Sampling.Uniform(frames()).frames(reduced);
+        return new Frame(frames.get(0).time(), join(frames.stream().map(Frame::picture).toList()));
+    }
+
+    /**
+     * Joins frames without a border between them. Each cell is as large as the first frame, or smaller where
+     * the collage would have more than {@link #MOST_PIXELS} or a side that no picture has; a frame of another
+     * size is resized to it. Fewer frames than cells are repeated in order, as evenly as can be: of three, each
+     * is shown twice in a row.
      *
      * @param frames in the order of their times, at least 1, at most {@link #frames()}
-     * @return one picture, columns × rows times as large as the first frame
-     * @throws M3Exception if there are none or too many, or the picture would be too large
+     * @return one picture, columns × rows times as large as a cell
+     * @throws M3Exception if there are none or too many
      */
     public M3Image join(List<M3Image> frames) {
         if (required(frames, "frames").isEmpty() || frames.size() > frames()) {
             throw new M3Exception(
                     "collage: expected 1 to " + frames() + " frames, found " + frames.size());
         }
-        int width = frames.get(0).width();
-        int height = frames.get(0).height();
-        requireRoom(width, height);
+        Resolution cell = cell(frames.get(0).width(), frames.get(0).height());
+        int width = cell.width();
+        int height = cell.height();
         byte[] rgb = new byte[3 * columns * rows * width * height];
         int line = 3 * width;
-        for (int cell = 0; cell < frames(); cell++) {
-            M3Image frame = frames.get((int) ((long) cell * frames.size() / frames()));
-            byte[] pixels = sized(frame, width, height).rgb();
-            int left = cell % columns;
-            int top = cell / columns * height;
+        for (int place = 0; place < frames(); place++) {
+            M3Image frame = frames.get((int) ((long) place * frames.size() / frames()));
+            byte[] pixels = ReducedFrames.sized(frame, cell).rgb();
+            int left = place % columns;
+            int top = place / columns * height;
             for (int y = 0; y < height; y++) {
                 System.arraycopy(pixels, y * line, rgb, ((top + y) * columns + left) * line, line);
             }
@@ -73,27 +93,15 @@ public record Collage(int columns, int rows) {
         return M3Image.ofRgb(columns * width, rows * height, rgb);
     }
 
-    private void requireRoom(int width, int height) {
-        long pixels = (long) width * columns * height * rows;
-        if (pixels > Integer.MAX_VALUE / 3 - 8
-                || (long) width * columns > M3Image.LONGEST_SIDE
-                || (long) height * rows > M3Image.LONGEST_SIDE) {
-            throw new M3Exception(
-                    "collage: "
-                            + columns
-                            + "×"
-                            + rows
-                            + " frames of "
-                            + width
-                            + "×"
-                            + height
-                            + " pixels are more than a picture may have; make the frames smaller");
-        }
-    }
-
-    private static M3Image sized(M3Image frame, int width, int height) {
-        return frame.width() == width && frame.height() == height
-                ? frame
-                : PillowResize.resize(frame, width, height, ResampleFilter.BICUBIC);
+    /** The size of a cell for frames of a size: that size, or the largest of its shape for which there is room. */
+    Resolution cell(int width, int height) {
+        int room = MOST_PIXELS / frames();
+        double scale = Math.min(1, Math.sqrt((double) room / ((double) width * height)));
+        scale = Math.min(scale, (double) M3Image.LONGEST_SIDE / ((double) width * columns));
+        scale = Math.min(scale, (double) M3Image.LONGEST_SIDE / ((double) height * rows));
+        int cellWidth = Math.max(1, Math.min((int) (width * scale), room));
+        // A frame of a pixel's breadth cannot become narrower, only shorter.
+        int cellHeight = Math.max(1, Math.min((int) (height * scale), room / cellWidth));
+        return new Resolution(cellWidth, cellHeight);
     }
 }

@@ -37,10 +37,24 @@ final class PictureFolder {
         return new SteadyFrames<>(
                 name,
                 files.iterator(),
-                file -> M3Image.of(file, reading),
+                file -> picture(file, reading, name),
                 framesPerSecond,
                 OptionalLong.of(files.size()),
                 () -> {});
+    }
+
+    private static M3Image picture(Path file, ImageReading reading, String name) {
+        try {
+            return M3Image.of(file, reading);
+        } catch (M3Exception e) {
+            throw new M3Exception(
+                    name
+                            + ": "
+                            + e.getMessage()
+                            + "; a folder of frames holds pictures that can be read alone: take this file out"
+                            + " of it, or begin its name with a dot, and it is passed over",
+                    e);
+        }
     }
 
     private static List<Path> files(Path folder, String name) {

@@ -6,6 +6,7 @@ import io.m3j.core.M3Exception;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.function.Consumer;
 
 /**
@@ -25,6 +26,13 @@ public sealed interface Sampling {
      * @throws M3Exception if the video has no frame, or is damaged
      */
     void sample(VideoFrames video, Consumer<Frame> onFrame);
+
+    /**
+     * @return the most frames that are taken of any video; empty if their number is the video's
+     */
+    default OptionalInt mostFrames() {
+        return OptionalInt.empty();
+    }
 
     /**
      * @param video not begun; not closed
@@ -80,6 +88,11 @@ public sealed interface Sampling {
             } else {
                 thinOut(video, onFrame);
             }
+        }
+
+        @Override
+        public OptionalInt mostFrames() {
+            return OptionalInt.of(frames);
         }
 
         private void spread(VideoFrames video, Duration length, Consumer<Frame> onFrame) {
@@ -211,6 +224,11 @@ public sealed interface Sampling {
                     });
             beginnings.inOrder().forEach(onFrame);
         }
+
+        @Override
+        public OptionalInt mostFrames() {
+            return OptionalInt.of(frames);
+        }
     }
 
     /**
@@ -240,6 +258,11 @@ public sealed interface Sampling {
          */
         public static Changed of(Sampling sampling) {
             return new Changed(sampling, USUAL_LEAST);
+        }
+
+        @Override
+        public OptionalInt mostFrames() {
+            return of.mostFrames();
         }
 
         @Override

@@ -7,6 +7,7 @@ import io.m3j.core.M3Exception;
 import io.m3j.vision.M3Image;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -108,7 +110,43 @@ class VideoFramesTest {
         try (VideoFrames video = VideoFrames.folder(folder, 10)) {
             assertThatThrownBy(() -> new Sampling.Uniform(6).frames(video))
                     .isInstanceOf(M3Exception.class)
-                    .hasMessageContaining("frame-11.txt");
+                    .hasMessageStartingWith("folder of frames " + folder + ": image ")
+                    .hasMessageContaining(
+                            "frame-11.txt: not a picture that can be read (PNG, JPEG, GIF, BMP or WebP"
+                                    + " expected)")
+                    .hasMessageEndingWith("begin its name with a dot, and it is passed over");
+        }
+    }
+
+    /** As large as its side is, a frame is read; what would take gigabytes is refused by its header alone. */
+    @Test
+    void framesWithLongSidesAreReadAndHugeOnesRefused() throws IOException {
+        BufferedImage wide = new BufferedImage(20_000, 3, BufferedImage.TYPE_INT_RGB);
+        BufferedImage tall = new BufferedImage(3, 20_000, BufferedImage.TYPE_INT_RGB);
+        try (VideoFrames video = VideoFrames.of(List.of(wide, tall).iterator(), 1)) {
+            Sampling.SceneChanges scenes = new Sampling.SceneChanges(6, 0);
+            assertThat(scenes.frames(video))
+                    .extracting(frame -> frame.picture().height())
+                    .containsExactly(3, 20_000);
+        }
+        try (VideoFrames video = VideoFrames.of(List.of(wide, tall).iterator(), 1)) {
+            M3Image collage = Collage.SIX.of(video).picture();
+            assertThat(collage.width()).isEqualTo(40_000);
+            assertThat(collage.height()).isEqualTo(9);
+        }
+        ImageIO.write(wide, "png", folder.resolve("frame-1.png").toFile());
+        byte[] header = Files.readAllBytes(folder.resolve("frame-1.png"));
+        ByteBuffer.wrap(header).putInt(20, 20_000); // the height, and the sum that guards it
+        CRC32 sum = new CRC32();
+        sum.update(header, 12, 17);
+        ByteBuffer.wrap(header).putInt(29, (int) sum.getValue());
+        Path huge = Files.write(folder.resolve("frame-2.png"), header);
+        try (VideoFrames video = VideoFrames.folder(folder, 1)) {
+            assertThatThrownBy(() -> new Sampling.Uniform(2).frames(video))
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining(
+                            huge + ": at most 100000000 pixels expected, found 20000×20000")
+                    .hasMessageContaining("take this file out of it");
         }
     }
 
