@@ -61,7 +61,7 @@ final class Chain implements AutoCloseable {
         return y;
     }
 
-    /** What a link makes on its way, such as weights with their adapters added, goes with it. */
+    /** What a link makes on its way, such as masks of its adapters, goes with it. */
     private NDArray passed(Link link, NDArray x) {
         try (NDManager scope = kernels.newManager()) {
             NDArray y = link.computation().apply(scope, x);

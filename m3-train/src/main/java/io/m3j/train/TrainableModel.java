@@ -336,7 +336,7 @@ public final class TrainableModel implements AutoCloseable {
     }
 
     /**
-     * Lets an adapter learn instead of a weight: the model computes with weight + factor · up · down.
+     * Lets an adapter learn instead of a weight: the model computes with weight · x + factor · up · down · x.
      *
      * @param weight our name of it, [out, in]
      * @param adapter names of its two matrices, which become parameters

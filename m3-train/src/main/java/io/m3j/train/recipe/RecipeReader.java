@@ -1,5 +1,6 @@
 package io.m3j.train.recipe;
 
+import static io.m3j.train.recipe.RecipeValues.optionalPath;
 import static io.m3j.train.recipe.RecipeValues.path;
 import static io.m3j.train.recipe.RecipeValues.whole;
 import static io.m3j.train.recipe.RecipeValues.word;
@@ -72,9 +73,7 @@ final class RecipeReader {
                         new Recipe(
                                 model(),
                                 sources,
-                                root.has("run")
-                                        ? Optional.of(path(root, "run", base))
-                                        : Optional.empty(),
+                                optionalPath(root, "run", base),
                                 length,
                                 batching(),
                                 learning.loss(),
@@ -113,10 +112,7 @@ final class RecipeReader {
         }
         Path directory = path(model, random ? "random" : "from", base);
         Optional<Long> seed = random ? Optional.of(whole(model, "seed", 0)) : Optional.empty();
-        Optional<Path> tower =
-                model.has("vision_tower")
-                        ? Optional.of(path(model, "vision_tower", base))
-                        : Optional.empty();
+        Optional<Path> tower = optionalPath(model, "vision_tower", base);
         return model.checked(() -> new ModelSource(directory, seed, tower, model.text("template")));
     }
 

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
 /** Kinds of values that a recipe has beside those of {@link ConfigJson}, with the message of each refusal. */
 final class RecipeValues {
@@ -33,6 +34,11 @@ final class RecipeValues {
         } catch (InvalidPathException e) {
             throw json.wrong(key, "a path");
         }
+    }
+
+    /** As {@link #path}; empty if the key is not there. */
+    static Optional<Path> optionalPath(ConfigJson json, String key, Path base) {
+        return json.has(key) ? Optional.of(path(json, key, base)) : Optional.empty();
     }
 
     /** A key that is a scale. */

@@ -37,7 +37,7 @@ final class QuestionWriter {
         this.random = random;
     }
 
-    /** How many questions a scene has; one or two fewer where nothing is clearly beside another thing. */
+    /** How many questions a scene has; fewer where nothing is clearly beside another thing. */
     static int most(boolean crowded) {
         return crowded ? 10 : 12;
     }
