@@ -18,18 +18,21 @@ import java.util.Map;
  * @param scales that are trained; none if the decoder rests while the visual tokens learn to say what
  *     lies under their patches
  * @param rates highest learning rate of each part in this stage; empty for the run's
+ * @param data what is learnt in this stage, one source behind the other; empty for the run's
  */
 public record CurriculumStage(
         long untilStep,
         double untilFraction,
         List<Scale> scales,
         int towerWindow,
-        Map<Part, Double> rates) {
+        Map<Part, Double> rates,
+        List<DataSource> data) {
 
     /** Checks that one end is given, and the rates of all parts or of none. */
     public CurriculumStage {
         scales = required(scales, "scales").stream().distinct().sorted().toList();
         Range.atLeast(0, "tower_window", towerWindow);
+        data = List.copyOf(required(data, "data"));
         rates = required(rates, "rates").isEmpty() ? Map.of() : Recipe.checkedRates(rates);
         if ((untilStep == 0) == (untilFraction == 0)) {
             throw new M3Exception(

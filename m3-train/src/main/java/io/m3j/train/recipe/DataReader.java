@@ -5,6 +5,7 @@ import static io.m3j.train.recipe.RecipeValues.whole;
 
 import io.m3j.core.ConfigJson;
 import io.m3j.core.M3Exception;
+import io.m3j.train.synthetic.SceneOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,7 +42,13 @@ final class DataReader {
     private static DataSource scenes(ConfigJson json) {
         ConfigJson scenes =
                 json.object("scenes")
-                        .only("seed", "count", "questions_per_scene", "crowded", "captions");
+                        .only(
+                                "seed",
+                                "count",
+                                "questions_per_scene",
+                                "crowded",
+                                "forms_asked",
+                                "captions");
         return scenes.checked(
                 () ->
                         new DataSource.Scenes(
@@ -49,7 +56,15 @@ final class DataReader {
                                 scenes.integer("count"),
                                 scenes.integer("questions_per_scene", 1),
                                 scenes.flag("crowded", false),
+                                formsAsked(scenes),
                                 scenes.flag("captions", false)));
+    }
+
+    private static int formsAsked(ConfigJson scenes) {
+        if (scenes.has("forms_asked") && !scenes.flag("crowded", false)) {
+            throw scenes.wrong("forms_asked", "nothing, since the scenes are not crowded");
+        }
+        return scenes.integer("forms_asked", SceneOptions.USUAL_FORMS_ASKED);
     }
 
     Optional<EvaluationPlan> evaluation() {

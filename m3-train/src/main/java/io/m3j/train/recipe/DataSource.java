@@ -3,6 +3,7 @@ package io.m3j.train.recipe;
 import static io.m3j.core.Arguments.required;
 
 import io.m3j.core.M3Exception;
+import io.m3j.train.synthetic.SceneOptions;
 import io.m3j.train.synthetic.Split;
 import java.nio.file.Path;
 
@@ -30,9 +31,17 @@ public sealed interface DataSource {
      * @param count of scenes
      * @param questionsPerScene how many of each scene's questions
      * @param crowded whether they are pictures full of small things, to learn to see from
+     * @param formsAsked of a crowded scene's six small shapes, how many are asked for their form; the
+     *     others for their colour
      * @param captions whether the caption is asked for, in place of questions
      */
-    record Scenes(long seed, int count, int questionsPerScene, boolean crowded, boolean captions)
+    record Scenes(
+            long seed,
+            int count,
+            int questionsPerScene,
+            boolean crowded,
+            int formsAsked,
+            boolean captions)
             implements DataSource {
         /** Checks the counts, and that no scene is kept for reporting. */
         public Scenes {
@@ -50,6 +59,13 @@ public sealed interface DataSource {
             }
             Range.atLeast(1, "count", count);
             Range.atLeast(1, "questions_per_scene", questionsPerScene);
+            if (formsAsked < 0 || formsAsked > SceneOptions.SHAPES_IN_A_CROWD) {
+                throw new M3Exception(
+                        "forms_asked: expected 0 to "
+                                + SceneOptions.SHAPES_IN_A_CROWD
+                                + ", found "
+                                + formsAsked);
+            }
         }
 
         private static String range(Split split) {

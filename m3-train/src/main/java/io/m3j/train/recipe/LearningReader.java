@@ -35,9 +35,11 @@ final class LearningReader {
     private static final int MAXIMUM_LENGTH = 2048;
 
     private final ConfigJson root;
+    private final DataReader data;
 
-    LearningReader(ConfigJson root) {
+    LearningReader(ConfigJson root, DataReader data) {
         this.root = root;
+        this.data = data;
     }
 
     StepOptions step() {
@@ -174,11 +176,12 @@ final class LearningReader {
     }
 
     List<CurriculumStage> curriculum() {
-        return root.objects("curriculum").stream().map(LearningReader::stage).toList();
+        return root.objects("curriculum").stream().map(this::stage).toList();
     }
 
-    private static CurriculumStage stage(ConfigJson json) {
-        json.only("until_step", "until_fraction", "scales", "tower_window", "learning_rate");
+    private CurriculumStage stage(ConfigJson json) {
+        json.only(
+                "until_step", "until_fraction", "scales", "tower_window", "learning_rate", "data");
         if (!json.has("scales")) {
             throw new M3Exception(json.where() + ": scales is missing, expected a list of scales");
         }
@@ -189,6 +192,7 @@ final class LearningReader {
                                 json.number("until_fraction", 0),
                                 scales(json),
                                 json.integer("tower_window", 0),
-                                json.has("learning_rate") ? rates(json) : Map.of()));
+                                json.has("learning_rate") ? rates(json) : Map.of(),
+                                data.sources(json)));
     }
 }

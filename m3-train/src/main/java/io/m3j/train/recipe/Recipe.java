@@ -208,6 +208,18 @@ public record Recipe(
     /**
      * @param step steps that have been taken
      * @param total steps of the run
+     * @return where the examples of this step come from, as its stage or the run has it
+     */
+    public List<DataSource> dataAt(long step, long total) {
+        return stageAt(step, total)
+                .map(CurriculumStage::data)
+                .filter(own -> !own.isEmpty())
+                .orElse(data);
+    }
+
+    /**
+     * @param step steps that have been taken
+     * @param total steps of the run
      * @return how the batches of this step are computed
      */
     public StepOptions stepAt(long step, long total) {

@@ -31,8 +31,8 @@ final class RecipeReader {
     RecipeReader(ConfigJson root, Path base) {
         this.root = root;
         this.base = base;
-        this.learning = new LearningReader(root);
         this.data = new DataReader(root, base);
+        this.learning = new LearningReader(root, data);
     }
 
     Recipe recipe() {

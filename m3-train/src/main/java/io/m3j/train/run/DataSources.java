@@ -3,10 +3,10 @@ package io.m3j.train.run;
 import io.m3j.llm.M3Config;
 import io.m3j.llm.M3Tokenizer;
 import io.m3j.llm.PromptTemplate;
-import io.m3j.train.data.Example;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.train.data.LabelMask;
 import io.m3j.train.data.LlavaDataset;
+import io.m3j.train.recipe.CurriculumStage;
 import io.m3j.train.recipe.DataSource;
 import io.m3j.train.recipe.EvaluationPlan;
 import io.m3j.train.recipe.ModelSource;
@@ -15,12 +15,11 @@ import io.m3j.train.synthetic.SceneOptions;
 import io.m3j.train.synthetic.Scenes;
 import io.m3j.train.synthetic.ScenesSource;
 import io.m3j.vision.ClipVisionConfig;
-import io.m3j.vision.Resolution;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Objects;
+import java.util.Map;
 import java.util.OptionalInt;
-import java.util.stream.Collectors;
 
 /**
  * The examples that a recipe names, written with tokenizer and template of its model. Close it when the
@@ -47,6 +46,7 @@ public final class DataSources implements AutoCloseable {
         this.data =
                 new TrainingData(
                         joined(recipe.data()),
+                        ofStages(recipe),
                         recipe.evaluation().map(EvaluationPlan::data).map(this::joined));
     }
 
@@ -76,9 +76,18 @@ public final class DataSources implements AutoCloseable {
                                                 .withChatTemplate(tokenizer.chatTemplate())));
     }
 
+    private Map<List<DataSource>, ExampleSource> ofStages(Recipe recipe) {
+        Map<List<DataSource>, ExampleSource> opened = new LinkedHashMap<>();
+        for (CurriculumStage stage : recipe.curriculum()) {
+            if (!stage.data().isEmpty() && !stage.data().equals(recipe.data())) {
+                opened.computeIfAbsent(stage.data(), this::joined);
+            }
+        }
+        return opened;
+    }
+
     private ExampleSource joined(List<DataSource> sources) {
-        List<ExampleSource> opened = sources.stream().map(this::opened).toList();
-        return opened.size() == 1 ? opened.get(0) : new Joined(opened);
+        return JoinedExamples.of(sources.stream().map(this::opened).toList());
     }
 
     private ExampleSource opened(DataSource source) {
@@ -92,7 +101,9 @@ public final class DataSources implements AutoCloseable {
                 new ScenesSource(
                         Scenes.of(
                                 scenes.seed(),
-                                scenes.crowded() ? SceneOptions.crowd() : SceneOptions.defaults()),
+                                scenes.crowded()
+                                        ? SceneOptions.crowd(scenes.formsAsked())
+                                        : SceneOptions.defaults()),
                         scenes.count(),
                         scenes.questionsPerScene(),
                         tokenizer,
@@ -113,68 +124,5 @@ public final class DataSources implements AutoCloseable {
     @Override
     public void close() {
         tokenizer.close();
-    }
-
-    /** Sources one behind the other. */
-    private record Joined(List<ExampleSource> sources) implements ExampleSource {
-
-        @Override
-        public int size() {
-            return sources.stream().mapToInt(ExampleSource::size).reduce(0, Math::addExact);
-        }
-
-        @Override
-        public Example get(int index) {
-            int start = start(index);
-            return source(index).get(index - start);
-        }
-
-        @Override
-        public int length(int index) {
-            int start = start(index);
-            return source(index).length(index - start);
-        }
-
-        @Override
-        public int pictures(int index) {
-            int start = start(index);
-            return source(index).pictures(index - start);
-        }
-
-        @Override
-        public List<Resolution> pictureSizes(int index) {
-            int start = start(index);
-            return source(index).pictureSizes(index - start);
-        }
-
-        @Override
-        public String fingerprint() {
-            return sources.stream()
-                    .map(ExampleSource::fingerprint)
-                    .collect(Collectors.joining(" + "));
-        }
-
-        private ExampleSource source(int index) {
-            int left = Objects.checkIndex(index, size());
-            for (ExampleSource source : sources) {
-                if (left < source.size()) {
-                    return source;
-                }
-                left -= source.size();
-            }
-            throw new AssertionError("an index within the size belongs to a source");
-        }
-
-        /** The number of the first example of the same source. */
-        private int start(int index) {
-            int start = 0;
-            for (ExampleSource source : sources) {
-                if (index < start + source.size()) {
-                    break;
-                }
-                start += source.size();
-            }
-            return start;
-        }
     }
 }

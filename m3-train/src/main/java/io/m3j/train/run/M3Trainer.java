@@ -3,8 +3,6 @@ package io.m3j.train.run;
 import static io.m3j.core.Arguments.required;
 
 import ai.djl.Device;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.eval.Fingerprint;
@@ -15,7 +13,6 @@ import io.m3j.train.Part;
 import io.m3j.train.TrainableModel;
 import io.m3j.train.TrainingStep;
 import io.m3j.train.data.BatchLoader;
-import io.m3j.train.data.ExampleOrder;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.train.recipe.CurriculumStage;
 import io.m3j.train.recipe.EvaluationPlan;
@@ -53,7 +50,7 @@ public final class M3Trainer implements AutoCloseable {
     private final Optional<Lora> lora;
     private final AdamW optimizer;
     private final List<Scale> scales;
-    private final ExampleOrder order;
+    private final RunOrder order;
     private final long total;
     private final Preparation preparation;
     private final Optional<Evaluation> evaluation;
@@ -103,16 +100,15 @@ public final class M3Trainer implements AutoCloseable {
             TrainingStep.check(model, recipe.step());
             recipe.curriculum().forEach(this::check);
             requireWholePicturesForGrounding();
-            preparation = preparation(data.examples());
-            order = order(data.examples().size());
-            int accumulation = recipe.batching().accumulation();
-            total = recipe.length().steps((double) order.batchesPerEpoch() / accumulation);
+            preparation = preparation(data.all());
+            order = new RunOrder(recipe, data, preparation::length);
+            total = order.total();
             evaluation = recipe.evaluation().map(plan -> evaluation(plan, data));
             faults = new Faults(recipe.faults(), listener, state);
             gradient = new StepGradient(recipe, model, optimizer, scales, total, faults);
             directory.record(
                     Fingerprint.ofCheckpoint(recipe.model().directory()),
-                    fingerprints(data),
+                    data.fingerprints(),
                     Provenance.session(state.step(), device.toString()));
             metrics = MetricsLog.open(directory.metrics(), state.metricsBytes());
             closing.add(metrics::close);
@@ -188,13 +184,6 @@ public final class M3Trainer implements AutoCloseable {
         }
     }
 
-    private ExampleOrder order(int examples) {
-        int size = recipe.batching().size();
-        return recipe.batching().groupByLength()
-                ? ExampleOrder.grouped(examples, preparation::length, size, recipe.seed())
-                : ExampleOrder.shuffled(examples, size, recipe.seed());
-    }
-
     private Preparation preparation(ExampleSource source) {
         Scale finest = scales.get(scales.size() - 1);
         return new Preparation(source, model.imageProcessor(), finest, recipe.step().longest());
@@ -214,13 +203,6 @@ public final class M3Trainer implements AutoCloseable {
                 Math.min(source.size(), plan.examples()),
                 recipe.batching().size(),
                 recipe.batching().loaders());
-    }
-
-    private static ObjectNode fingerprints(TrainingData data) {
-        ObjectNode json = new ObjectMapper().createObjectNode();
-        json.put("training", data.examples().fingerprint());
-        data.validation().ifPresent(source -> json.put("validation", source.fingerprint()));
-        return json;
     }
 
     /** Asks the run to end behind the step that is being taken, with a checkpoint. */

@@ -42,11 +42,11 @@ final class QuestionWriter {
         return crowded ? 10 : 12;
     }
 
-    static List<Question> write(ScenePlan plan, SceneRandom random, boolean crowded) {
+    static List<Question> write(ScenePlan plan, SceneRandom random, SceneOptions options) {
         QuestionWriter writer = new QuestionWriter(plan, random);
         writer.askOfTheWhole();
-        if (crowded) {
-            writer.askOfTheShapes();
+        if (options.crowded()) {
+            writer.askOfTheShapes(options.formsAsked());
         } else {
             writer.askOfTheParts();
         }
@@ -73,10 +73,10 @@ final class QuestionWriter {
         read(plan.readables().get(random.between(1, 2)));
     }
 
-    /** Of each shape one thing, so that no question tells an answer; to find a form takes longer to learn. */
-    private void askOfTheShapes() {
+    /** Of each shape one thing, so that no question tells an answer. */
+    private void askOfTheShapes(int formsAsked) {
         List<Small> shapes = plan.shapes();
-        int byForm = shapes.size() * 2 / 3;
+        int byForm = shapes.size() - formsAsked;
         shapes.subList(0, byForm).forEach(this::askColour);
         shapes.subList(byForm, shapes.size()).forEach(this::askForm);
     }

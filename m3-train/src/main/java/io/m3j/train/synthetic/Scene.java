@@ -21,7 +21,7 @@ public final class Scene {
         this.index = index;
         this.options = options;
         plan = ScenePlanner.plan(random(Use.PLAN), options);
-        questions = QuestionWriter.write(plan, random(Use.QUESTIONS), options.crowded());
+        questions = QuestionWriter.write(plan, random(Use.QUESTIONS), options);
     }
 
     /** What random numbers are for, each with its own, in the order in which they are split off. */

@@ -16,6 +16,8 @@ import io.m3j.core.M3Exception;
  * @param clutter how much noise, confetti and lines lie behind the things: 0 none, 1 the usual
  * @param crowded whether every cell beside the big object is filled, by six small shapes and mostly
  *     something to read; only the background, the big object and the shapes can then be asked about
+ * @param formsAsked of a crowd's six small shapes, how many are asked for their form by their colour; the
+ *     others for their colour by their form
  */
 public record SceneOptions(
         int mostOfAKind,
@@ -26,7 +28,14 @@ public record SceneOptions(
         int words,
         int typefaces,
         double clutter,
-        boolean crowded) {
+        boolean crowded,
+        int formsAsked) {
+
+    /** Small shapes of a crowd. */
+    public static final int SHAPES_IN_A_CROWD = 6;
+
+    /** Of a crowd's small shapes, how many are asked for their form unless somebody says otherwise. */
+    public static final int USUAL_FORMS_ASKED = 2;
 
     /**
      * Checks that a picture has room for all of it.
@@ -42,13 +51,15 @@ public record SceneOptions(
         check("words", words, 2, Words.COUNT);
         check("typefaces", typefaces, 1, Lettering.COUNT);
         check("clutter", clutter, 0, 3);
+        check("formsAsked", formsAsked, 0, SHAPES_IN_A_CROWD);
     }
 
     /**
      * @return those of the benchmark
      */
     public static SceneOptions defaults() {
-        return new SceneOptions(5, 20, 34, 10, 14, Words.COUNT, Lettering.COUNT, 1, false);
+        return new SceneOptions(
+                5, 20, 34, 10, 14, Words.COUNT, Lettering.COUNT, 1, false, USUAL_FORMS_ASKED);
     }
 
     /**
@@ -57,6 +68,17 @@ public record SceneOptions(
      * @return these options
      */
     public static SceneOptions crowd() {
+        return crowd(USUAL_FORMS_ASKED);
+    }
+
+    /**
+     * Crowded scenes whose questions are of another mixture.
+     *
+     * @param formsAsked of the six small shapes, how many are asked for their form
+     * @return these options
+     * @throws M3Exception if there are not so many
+     */
+    public static SceneOptions crowd(int formsAsked) {
         SceneOptions usual = defaults();
         return new SceneOptions(
                 usual.mostOfAKind,
@@ -67,7 +89,8 @@ public record SceneOptions(
                 usual.words,
                 usual.typefaces,
                 usual.clutter,
-                true);
+                true,
+                formsAsked);
     }
 
     private static void check(String name, double value, double least, double most) {

@@ -23,7 +23,6 @@ final class ScenePlanner {
     private static final double CELL_WIDTH = (double) SIDE / COLUMNS;
 
     private static final int SHAPES = 3;
-    private static final int SHAPES_IN_A_CROWD = 6;
 
     /** Between a thing and the border of its cell, in pixels. */
     private static final double MARGIN = 2;
@@ -75,7 +74,7 @@ final class ScenePlanner {
      * the smallest, and take the most pictures to learn.
      */
     private ScenePlan crowd(Place place, Light light, Big big) {
-        List<Small> shapes = shapes(SHAPES_IN_A_CROWD);
+        List<Small> shapes = shapes(SceneOptions.SHAPES_IN_A_CROWD);
         List<Text> readables = new ArrayList<>();
         List<Counted> counted = new ArrayList<>();
         while (!free.isEmpty()) {

@@ -83,7 +83,7 @@ class RecipeTest {
         assertThat(recipe.run()).contains(directory.resolve("runs/x"));
         assertThat(recipe.data())
                 .containsExactly(
-                        new DataSource.Scenes(7, 10, 6, false, false),
+                        new DataSource.Scenes(7, 10, 6, false, 2, false),
                         new DataSource.Llava(directory.resolve("a.json"), directory.resolve("i")));
         assertThat(recipe.length().steps(100)).isEqualTo(150);
         assertThat(recipe.batching()).isEqualTo(new Batching(4, 8, true, 2));
@@ -134,6 +134,22 @@ class RecipeTest {
                 .isEqualTo(Map.of(Part.TOWER, 1e-3, Part.PROJECTOR, 2e-3, Part.DECODER, 3e-3));
         assertThat(recipe.ratesAt(5, 10)).isEqualTo(recipe.rates());
         assertThat(recipe.ratesAt(9, 10)).containsEntry(Part.TOWER, 0.005);
+    }
+
+    @Test
+    void aStageMayHaveDataOfItsOwn() throws IOException {
+        Recipe recipe =
+                read(
+                        PLAIN.replace(
+                                "'steps':10",
+                                "'steps':10,'curriculum':[{'until_step':2,'scales':[1]},"
+                                        + "{'until_step':4,'scales':[1],'data':[{'scenes':{'seed':3,"
+                                        + "'count':9,'crowded':true,'forms_asked':5}}]}]"));
+        List<DataSource> own = List.of(new DataSource.Scenes(3, 9, 1, true, 5, false));
+        assertThat(recipe.dataAt(1, 10)).isEqualTo(recipe.data());
+        assertThat(recipe.dataAt(2, 10)).isEqualTo(own);
+        assertThat(recipe.dataAt(3, 10)).isEqualTo(own);
+        assertThat(recipe.dataAt(4, 10)).isEqualTo(recipe.data());
     }
 
     @Test
@@ -218,6 +234,9 @@ class RecipeTest {
                 "/schedule | {'kind':'linear','decay_ratio':0.1} | decay_ratio: expected nothing",
                 "/loss | {'grounding':-1} | grounding: expected a number not below 0, found -1",
                 "/curriculum | [{'scales':[1]}] | until_step or until_fraction, found neither",
+                "/curriculum | [{'until_step':3,'scales':[1],'data':[{'scenes':{'count':0}}]}] | count: expected an integer of 1 or more, found 0",
+                "/data | [{'scenes':{'count':1,'forms_asked':3}}] | forms_asked: expected nothing, since the scenes are not crowded",
+                "/data | [{'scenes':{'count':1,'crowded':true,'forms_asked':7}}] | forms_asked: expected 0 to 6, found 7",
                 "/curriculum | [{'until_step':3,'scales':[1]},{'until_step':2,'scales':[9]}] | each stage to end behind the one before",
                 "/evaluation | {'every_steps':0,'data':[{'scenes':{'count':1}}]} | every_steps: expected an integer of 1 or more",
                 "/evaluation | {'every_steps':1} | evaluation: data is missing",
