@@ -24,11 +24,13 @@ final class CaptionWriter {
         this.random = random;
     }
 
-    /** The caption of a planned scene; of a crowd, place, time of day and big object. */
-    static String write(ScenePlan plan, SceneRandom random, boolean crowded) {
+    /** The caption of a planned scene; of a crowd, place, time of day, big object and small shapes. */
+    static String write(ScenePlan plan, SceneRandom random, SceneOptions options) {
         CaptionWriter writer = new CaptionWriter(plan, random);
-        writer.tellTheWhole(crowded);
-        if (!crowded) {
+        writer.tellTheWhole(options.crowded());
+        if (options.crowded()) {
+            writer.tellTheShapes(options.formsAsked());
+        } else {
             writer.tellTheParts();
         }
         random.shuffle(writer.sentences);
@@ -41,6 +43,23 @@ final class CaptionWriter {
         String where = crowded ? "" : where(plan.big().spot());
         String thing = a(plan.big().colour()) + " " + plan.big().kind().word() + ".";
         sentences.add("The big object" + where + " is " + thing);
+    }
+
+    /**
+     * What the questions of a crowd ask for, with the answer right behind the name: to look it up is then one
+     * step, from the name to the patch.
+     */
+    private void tellTheShapes(int formsAsked) {
+        List<Small> shapes = plan.shapes();
+        for (int i = 0; i < shapes.size(); i++) {
+            String colour = shapes.get(i).colour().word();
+            String shape = shapes.get(i).shape().word();
+            boolean formAsked = i >= shapes.size() - formsAsked;
+            sentences.add(
+                    formAsked
+                            ? "There is a small " + colour + " " + shape + "."
+                            : "There is a small " + shape + " in " + colour + ".");
+        }
     }
 
     private void tellTheParts() {

@@ -81,10 +81,10 @@ public final class Scene {
 
     /**
      * @return all that the picture shows, a sentence for each fact, in an order of this scene's own; of a
-     *     crowd place, time of day and big object
+     *     crowd place, time of day, big object and small shapes
      */
     public String caption() {
-        return CaptionWriter.write(plan, random(Use.CAPTION), options.crowded());
+        return CaptionWriter.write(plan, random(Use.CAPTION), options);
     }
 
     /**

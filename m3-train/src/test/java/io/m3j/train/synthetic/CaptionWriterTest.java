@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CaptionWriterTest {
 
@@ -80,12 +82,36 @@ class CaptionWriterTest {
         assertThat(told).isGreaterThan(500);
     }
 
-    @Test
-    void ofACrowdItTellsTheWholeAlone() {
-        Scene scene = Scenes.of(7, SceneOptions.crowd()).scene(0);
+    @ParameterizedTest
+    @ValueSource(ints = {0, SceneOptions.USUAL_FORMS_ASKED, 6})
+    void ofACrowdItTellsTheWholeAndOfEachShapeWhatIsAsked(int forms) {
+        Scene scene = Scenes.of(7, SceneOptions.crowd(forms)).scene(0);
         ScenePlan plan = scene.plan();
-        assertThat(scene.caption().split("(?<=\\.) ")).hasSize(2);
+        assertThat(scene.caption().split("(?<=\\.) ")).hasSize(8);
         assertThat(scene.caption())
                 .contains(plan.place().word(), plan.light().word(), plan.big().kind().word());
+        for (Question question : scene.questions()) {
+            if (question.family() == Family.ATTRIBUTE) {
+                ScenePlan.Small small =
+                        plan.shapes().stream()
+                                .filter(
+                                        s ->
+                                                question.text().contains(s.shape().word())
+                                                        || question.text()
+                                                                .contains(s.colour().word()))
+                                .findFirst()
+                                .orElseThrow();
+                String colour = small.colour().word();
+                String shape = small.shape().word();
+                boolean formAsked = question.answer().equals(shape);
+                assertThat(scene.caption())
+                        .contains(
+                                "There is a small "
+                                        + (formAsked
+                                                ? colour + " " + shape
+                                                : shape + " in " + colour)
+                                        + ".");
+            }
+        }
     }
 }

@@ -58,7 +58,7 @@ class ScenesTest {
             }
         }
         assertThat(Scenes.VERSION + " " + HexFormat.of().formatHex(digest.digest()))
-                .isEqualTo("1 f06b18bf9d428959ba97ede24bf9df00154054c207540bfe10961136467bed61");
+                .isEqualTo("2 c9cb12f4383846a7b61b3ee43f8eb1de384880c68c1000e267449ab12e504cb8");
     }
 
     @Test
