@@ -210,6 +210,13 @@ public final class TrainableModel implements AutoCloseable {
     }
 
     /**
+     * @return directory that its tower was read from, if that is not the model's own
+     */
+    public Optional<Path> towerDirectory() {
+        return files.towerDirectory();
+    }
+
+    /**
      * @return the scales of its grid
      */
     public Ladder ladder() {
