@@ -99,7 +99,10 @@ class M3TrainerTest {
         Recipe recipe =
                 with( // one example a step: some resumed steps have no picture, and no gradient of
                         // the tower
-                        "{'batch':{'size':1},'loss':{'mode':'one_random_scale'},'evaluation':{'every_steps':3,"
+                        "{'batch':{'size':1},'loss':{'mode':'one_random_scale'},"
+                                + "'curriculum':[{'until_step':4,'scales':[9]},"
+                                + "{'until_step':7,'scales':[1,9],'data':[{'scenes':{'count':2}}]}],"
+                                + "'evaluation':{'every_steps':3,"
                                 + "'data':[{'scenes':{'count':1}}]}}");
         RunReport whole = run(recipe, "whole");
         assertThat(whole.end()).isEqualTo(End.FINISHED);
