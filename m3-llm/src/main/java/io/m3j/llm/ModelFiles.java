@@ -81,6 +81,14 @@ public final class ModelFiles implements AutoCloseable {
     }
 
     /**
+     * @return directory that the vision tower's weights are read from, if they are not read from the
+     *     checkpoint itself
+     */
+    public Optional<Path> towerDirectory() {
+        return tensors.filter(files -> !files.towerInside()).flatMap(files -> locator.directory());
+    }
+
+    /**
      * @return prepares pictures as the model wants them
      */
     public ImageProcessor imageProcessor() {

@@ -9,7 +9,7 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.core.weights.StoredTensor;
 import io.m3j.core.weights.TensorInfo;
-import io.m3j.train.TrainableModel.Adapter;
+import io.m3j.train.Adapters.Adapter;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -99,7 +99,7 @@ public final class Lora {
             }
             int outputs = Math.toIntExact(shape.get(0));
             FloatBuffer up = FloatBuffer.allocate(outputs * options.rank());
-            model.adapt(weight, adapter(weight, options), down.flip(), up);
+            model.adapters().add(weight, adapter(weight, options), down.flip(), up);
         }
         return frozen(new Lora(model, options, weights));
     }
@@ -135,8 +135,12 @@ public final class Lora {
                     Shape shape = model.parameter(weight).getShape();
                     StoredTensor a = sized(file, name, options.rank(), shape.get(1));
                     StoredTensor b = sized(file, other, shape.get(0), options.rank());
-                    model.adapt(
-                            weight, adapter(weight, options), model.numbers(a), model.numbers(b));
+                    model.adapters()
+                            .add(
+                                    weight,
+                                    adapter(weight, options),
+                                    model.numbers(a),
+                                    model.numbers(b));
                     weights.add(weight);
                 } else {
                     long[] shape = model.parameter(weight).getShape().getShape();
@@ -223,9 +227,10 @@ public final class Lora {
         requireMerged(false);
         for (String weight : weights) {
             try (NDManager scope = model.kernels().newManager()) {
-                model.kernels().assign(model.parameter(weight), model.effective(scope, weight));
+                model.kernels()
+                        .assign(model.parameter(weight), model.adapters().merged(scope, weight));
             }
-            merged.put(weight, model.detach(weight));
+            merged.put(weight, model.adapters().detach(weight));
         }
     }
 
@@ -235,17 +240,10 @@ public final class Lora {
         for (String weight : weights) {
             Adapter adapter = merged.remove(weight);
             try (NDManager scope = model.kernels().newManager()) {
-                NDArray without =
-                        model.kernels()
-                                .adapted(
-                                        scope,
-                                        model.parameter(weight),
-                                        model.parameter(adapter.down()),
-                                        model.parameter(adapter.up()),
-                                        -adapter.factor());
+                NDArray without = model.adapters().unmerged(scope, weight, adapter);
                 model.kernels().assign(model.parameter(weight), without);
             }
-            model.reattach(weight, adapter);
+            model.adapters().attach(weight, adapter);
         }
     }
 

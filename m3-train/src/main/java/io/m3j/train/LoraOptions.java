@@ -72,14 +72,6 @@ public record LoraOptions(
     }
 
     /**
-     * @param probability that a number of what goes into an adapter is dropped while it learns
-     * @return these options with it
-     */
-    public LoraOptions withDropout(double probability) {
-        return new LoraOptions(targets, expression, rank, alpha, probability);
-    }
-
-    /**
      * @return what an adapter's product is multiplied by
      */
     public double factor() {

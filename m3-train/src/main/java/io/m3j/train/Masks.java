@@ -10,28 +10,27 @@ import java.util.SplittableRandom;
  * adapter has masks of its own in each reading, and meets the same one where activations are computed
  * again on the way back, or steps in a run that goes on.
  *
- * @param drawn whether there are any
- * @param seed of the masks
+ * @param seed of the masks; empty if nothing is dropped
  */
-record Masks(boolean drawn, long seed) {
+record Masks(Optional<Long> seed) {
 
     /** Nothing is dropped. */
-    static final Masks NONE = new Masks(false, 0);
+    static final Masks NONE = new Masks(Optional.empty());
 
     /**
      * @param seed of a batch
      * @return its masks
      */
     static Masks of(long seed) {
-        return new Masks(true, seed);
+        return new Masks(Optional.of(seed));
     }
 
     /**
-     * @param reading what is read with them: tiles, or the batch at a scale
+     * @param what is read with them: tiles, or the batch at a scale
      * @return those of this reading
      */
-    Masks of(String reading) {
-        return new Masks(drawn, mixed(reading));
+    Masks reading(String what) {
+        return new Masks(seed.map(own -> mixed(own, what)));
     }
 
     /**
@@ -40,12 +39,11 @@ record Masks(boolean drawn, long seed) {
      * @return which are; empty if none
      */
     Optional<DropoutMask> mask(String layer, double probability) {
-        return drawn && probability > 0
-                ? Optional.of(new DropoutMask(mixed(layer), probability))
-                : Optional.empty();
+        return seed.filter(own -> probability > 0)
+                .map(own -> new DropoutMask(mixed(own, layer), probability));
     }
 
-    private long mixed(String name) {
+    private static long mixed(long seed, String name) {
         return new SplittableRandom(seed ^ name.hashCode()).nextLong();
     }
 }

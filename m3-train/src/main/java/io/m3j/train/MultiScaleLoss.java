@@ -71,12 +71,15 @@ final class MultiScaleLoss {
      */
     StepResult run(NDArray tokens, CutBatch batch, double share, Way way, long seed) {
         Tally tally = new Tally();
+        if (options.scales().isEmpty()) {
+            return tally.result(batch.examples()); // the decoder rests
+        }
         if (options.mode() == LossOptions.Mode.ONE_RANDOM_SCALE) {
             List<Scale> scales = drawn(batch.examples().size(), seed);
             Scale finest = Collections.max(scales);
             LossWeights weights = new LossWeights(1, share * totalWeight(), 0, 0);
             pass(tokens, batch, scales, finest, weights, List.of(), way, tally).close();
-        } else if (batch.tiles() == 0 && !options.scales().isEmpty()) {
+        } else if (batch.tiles() == 0) {
             textAlone(tokens, batch, share, way, tally);
         } else {
             everyScale(tokens, batch, share, way, tally);

@@ -61,7 +61,7 @@ final class Network {
      * @return this network for one reading, which has masks of its own, if there are any
      */
     Network reading(String what) {
-        return new Network(model, type, layersAgain, masks.of(what));
+        return new Network(model, type, layersAgain, masks.reading(what));
     }
 
     /**
@@ -314,9 +314,10 @@ final class Network {
         String bias = name + ".bias";
         weights.add(model.parameter(weight));
         weights.add(model.parameters().containsKey(bias) ? model.parameter(bias) : model.nothing());
-        weights.addAll(model.adapter(weight).orElse(Collections.nCopies(3, model.nothing())));
+        weights.addAll(
+                model.adapters().arrays(weight).orElse(Collections.nCopies(3, model.nothing())));
         weights.add(
-                masks.mask(name, model.dropout(weight))
+                masks.mask(name, model.adapters().dropout(weight))
                         .map(mask -> mask.array(owner))
                         .orElse(model.nothing()));
     }

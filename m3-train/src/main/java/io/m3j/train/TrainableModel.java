@@ -25,7 +25,6 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,8 +48,7 @@ public final class TrainableModel implements AutoCloseable {
     private final NDManager manager;
     private final NDArray nothing;
     private final Map<String, NDArray> parameters = new LinkedHashMap<>();
-    private final Map<String, Adapter> adapters = new LinkedHashMap<>();
-    private final Map<Double, NDArray> factors = new HashMap<>();
+    private final Adapters adapters = new Adapters(this);
     private final Set<Part> learning;
     private ImageProcessor processor;
 
@@ -113,16 +111,6 @@ public final class TrainableModel implements AutoCloseable {
                 (model, name, shape) -> start.values(name, shape));
     }
 
-    /**
-     * What learns instead of a weight.
-     *
-     * @param down our name of the first matrix
-     * @param up our name of the second
-     * @param factor of their product
-     * @param dropout probability that a number of what goes into the first is dropped in training
-     */
-    record Adapter(String down, String up, double factor, double dropout) {}
-
     private interface Source {
         FloatBuffer values(TrainableModel model, String name, Shape shape);
     }
@@ -139,17 +127,17 @@ public final class TrainableModel implements AutoCloseable {
         try {
             Map<String, Shape> shapes = ParameterShapes.of(files.config(), files.vision());
             shapes.forEach(
-                    (name, shape) -> model.set(name, shape, source.values(model, name, shape)));
+                    (name, shape) ->
+                            model.add(
+                                    name,
+                                    shape,
+                                    source.values(model, name, shape),
+                                    learning.contains(Part.of(name))));
             return model;
         } catch (RuntimeException | Error e) {
             model.close();
             throw e;
         }
-    }
-
-    private void set(String name, Shape shape, FloatBuffer values) {
-        boolean learns = learning.contains(Part.of(name));
-        parameters.put(name, kernels.parameter(manager, values, shape, learns));
     }
 
     private FloatBuffer stored(String name, Shape shape) {
@@ -207,6 +195,13 @@ public final class TrainableModel implements AutoCloseable {
      */
     public ClipVisionConfig vision() {
         return files.vision();
+    }
+
+    /**
+     * @return directory that its tower was read from, if that is not the model's own
+     */
+    public Optional<Path> towerDirectory() {
+        return files.towerDirectory();
     }
 
     /**
@@ -291,83 +286,29 @@ public final class TrainableModel implements AutoCloseable {
     }
 
     /**
-     * @param owner owns the result, if it is not the parameter itself
-     * @param name our name
-     * @return the weight with its adapter added
+     * @return the adapters on its weights
      */
-    NDArray effective(NDManager owner, String name) {
-        Adapter adapter = adapters.get(name);
-        return adapter == null
-                ? parameter(name)
-                : kernels.adapted(
-                        owner,
-                        parameter(name),
-                        parameter(adapter.down()),
-                        parameter(adapter.up()),
-                        adapter.factor());
+    Adapters adapters() {
+        return adapters;
     }
 
     /**
-     * @param weight our name of a weight
-     * @return its adapter's two matrices and their factor (0-d); empty if it has none
+     * @param name our name of a parameter that there is from now on
+     * @param shape the sizes
+     * @param values as many as they say
+     * @param learns whether it does
      */
-    Optional<List<NDArray>> adapter(String weight) {
-        return Optional.ofNullable(adapters.get(weight))
-                .map(
-                        adapter ->
-                                List.of(
-                                        parameter(adapter.down()),
-                                        parameter(adapter.up()),
-                                        factors.computeIfAbsent(adapter.factor(), this::scalar)));
+    void add(String name, Shape shape, FloatBuffer values, boolean learns) {
+        parameters.put(name, kernels.parameter(manager, values, shape, learns));
     }
 
     /**
-     * @param weight our name of a weight
-     * @return probability that a number of what goes into its adapter is dropped in training; 0 if it has
-     *     none
+     * @param number that is computed with
+     * @return it as an array (0-d) that lives as long as this model
      */
-    double dropout(String weight) {
-        return adapters.containsKey(weight) ? adapters.get(weight).dropout() : 0;
-    }
-
-    private NDArray scalar(double number) {
+    NDArray scalar(double number) {
         FloatBuffer one = FloatBuffer.wrap(new float[] {(float) number});
         return kernels.parameter(manager, one, new Shape(), false);
-    }
-
-    /**
-     * Lets an adapter learn instead of a weight: the model computes with weight · x + factor · up · down · x.
-     *
-     * @param weight our name of it, [out, in]
-     * @param adapter names of its two matrices, which become parameters
-     * @param down numbers of the first [r, in]
-     * @param up numbers of the second [out, r]
-     */
-    void adapt(String weight, Adapter adapter, FloatBuffer down, FloatBuffer up) {
-        Shape shape = parameter(weight).getShape();
-        long rank = down.remaining() / shape.get(1);
-        Shape downShape = new Shape(rank, shape.get(1));
-        Shape upShape = new Shape(shape.get(0), rank);
-        parameters.put(adapter.down(), kernels.parameter(manager, down, downShape, true));
-        parameters.put(adapter.up(), kernels.parameter(manager, up, upShape, true));
-        adapters.put(weight, adapter);
-    }
-
-    /**
-     * @param weight our name of an adapted weight
-     * @return what stood in for it; the weight is used as it is from now on, and the adapter's matrices
-     *     stay parameters
-     */
-    Adapter detach(String weight) {
-        return adapters.remove(weight);
-    }
-
-    /**
-     * @param weight our name of a weight whose adapter was detached
-     * @param adapter what stands in for it again
-     */
-    void reattach(String weight, Adapter adapter) {
-        adapters.put(weight, adapter);
     }
 
     /**
@@ -377,7 +318,7 @@ public final class TrainableModel implements AutoCloseable {
         // A new array: the old one would keep the gradient that it has, and be stepped along it.
         NDArray before = parameter(name);
         FloatBuffer values = FloatBuffer.wrap(before.toFloatArray());
-        parameters.put(name, kernels.parameter(manager, values, before.getShape(), false));
+        add(name, before.getShape(), values, false);
         before.close();
     }
 
@@ -437,7 +378,7 @@ public final class TrainableModel implements AutoCloseable {
                                     // What the tensor before took is on the disk.
                                     written.getAndSet(conversions.newManager()).close();
                                     NDManager scope = written.get();
-                                    NDArray numbers = effective(scope, name);
+                                    NDArray numbers = adapters.merged(scope, name);
                                     return conversions.store(
                                             conversions.convert(scope, numbers, wanted), info);
                                 });

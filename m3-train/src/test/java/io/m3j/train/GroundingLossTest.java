@@ -164,6 +164,16 @@ class GroundingLossTest {
                 .hasMessageContaining("nothing to learn");
     }
 
+    /** As in a stage of a curriculum in which the decoder rests, whatever comes behind it. */
+    @Test
+    void aloneItIsTheSameInEveryMode() {
+        TrainingBatch batch = grounded(WORDS);
+        StepResult one =
+                step.accumulate(batch, ALONE.with(LossOptions.Mode.ONE_RANDOM_SCALE), 1, 0);
+        assertThat(one).isEqualTo(step.accumulate(batch, ALONE, 1, 0));
+        assertThat(one.positions()).isZero();
+    }
+
     @Test
     void whatIsOutsideOfGridOrVocabularyIsRefused() {
         Grounding beyond = new Grounding(new int[] {576}, new int[] {7});

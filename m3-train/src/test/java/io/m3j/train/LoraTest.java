@@ -215,7 +215,8 @@ class LoraTest {
     void theFilesAreThoseOfPeftAndAreReadAgain() throws IOException {
         Path adapter = directory.resolve("adapter");
         double learnt;
-        LoraOptions options = QUERIES.withDropout(0.05);
+        LoraOptions options =
+                new LoraOptions(QUERIES.targets(), true, QUERIES.rank(), QUERIES.alpha(), 0.05);
         try (TrainableModel model = model(Part.DECODER, Part.PROJECTOR)) {
             Lora lora = Lora.attach(model, options, 1);
             learn(model, 2);

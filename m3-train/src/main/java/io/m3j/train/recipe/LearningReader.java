@@ -185,6 +185,13 @@ final class LearningReader {
         if (!json.has("scales")) {
             throw new M3Exception(json.where() + ": scales is missing, expected a list of scales");
         }
+        List<DataSource> own = data.sources(json);
+        if (json.has("data") && own.isEmpty()) {
+            throw new M3Exception(
+                    json.where()
+                            + ": data: expected one source or more, found none; leave it out to learn"
+                            + " from the run's");
+        }
         return json.checked(
                 () ->
                         new CurriculumStage(
@@ -193,6 +200,6 @@ final class LearningReader {
                                 scales(json),
                                 json.integer("tower_window", 0),
                                 json.has("learning_rate") ? rates(json) : Map.of(),
-                                data.sources(json)));
+                                own));
     }
 }

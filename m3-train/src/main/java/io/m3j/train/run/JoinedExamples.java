@@ -5,6 +5,7 @@ import io.m3j.train.data.ExampleSource;
 import io.m3j.vision.Resolution;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 
 /** Sources one behind the other. */
@@ -25,26 +26,22 @@ record JoinedExamples(List<ExampleSource> sources) implements ExampleSource {
 
     @Override
     public Example get(int index) {
-        int start = start(index);
-        return source(index).get(index - start);
+        return at(index, ExampleSource::get);
     }
 
     @Override
     public int length(int index) {
-        int start = start(index);
-        return source(index).length(index - start);
+        return at(index, ExampleSource::length);
     }
 
     @Override
     public int pictures(int index) {
-        int start = start(index);
-        return source(index).pictures(index - start);
+        return at(index, ExampleSource::pictures);
     }
 
     @Override
     public List<Resolution> pictureSizes(int index) {
-        int start = start(index);
-        return source(index).pictureSizes(index - start);
+        return at(index, ExampleSource::pictureSizes);
     }
 
     @Override
@@ -52,26 +49,15 @@ record JoinedExamples(List<ExampleSource> sources) implements ExampleSource {
         return sources.stream().map(ExampleSource::fingerprint).collect(Collectors.joining(" + "));
     }
 
-    private ExampleSource source(int index) {
+    /** Asks the source of an example for it by its own number there. */
+    private <T> T at(int index, BiFunction<ExampleSource, Integer, T> question) {
         int left = Objects.checkIndex(index, size());
         for (ExampleSource source : sources) {
             if (left < source.size()) {
-                return source;
+                return question.apply(source, left);
             }
             left -= source.size();
         }
         throw new AssertionError("an index within the size belongs to a source");
-    }
-
-    /** The number of the first example of the same source. */
-    private int start(int index) {
-        int start = 0;
-        for (ExampleSource source : sources) {
-            if (index < start + source.size()) {
-                break;
-            }
-            start += source.size();
-        }
-        return start;
     }
 }

@@ -108,6 +108,7 @@ public final class M3Trainer implements AutoCloseable {
             gradient = new StepGradient(recipe, model, optimizer, scales, total, faults);
             directory.record(
                     Fingerprint.ofCheckpoint(recipe.model().directory()),
+                    model.towerDirectory().map(Fingerprint::ofCheckpoint),
                     data.fingerprints(),
                     Provenance.session(state.step(), device.toString()));
             metrics = MetricsLog.open(directory.metrics(), state.metricsBytes());

@@ -17,6 +17,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -161,11 +162,12 @@ final class RunDirectory implements AutoCloseable {
      * this session computes with to {@code provenance.json}.
      *
      * @param model fingerprint of what the run starts from
+     * @param tower fingerprint of the starting model's tower, if that lies in a directory of its own
      * @param data fingerprints of the data by its use
      * @param session what is said of the session
-     * @throws M3Exception if model or data are not what the run began with
+     * @throws M3Exception if model, tower or data are not what the run began with
      */
-    void record(String model, ObjectNode data, ObjectNode session) {
+    void record(String model, Optional<String> tower, ObjectNode data, ObjectNode session) {
         Path begun = directory.resolve(RECIPE);
         Path file = directory.resolve("provenance.json");
         try {
@@ -176,8 +178,10 @@ final class RunDirectory implements AutoCloseable {
                     Files.exists(file)
                             ? (ObjectNode) ConfigJson.read(file).node()
                             : JSON.createObjectNode();
-            // A run that was begun before it was recorded has no fingerprint of its model.
+            // A run that was begun before they were recorded has no fingerprint of model or tower.
             putOnce(all, "model", "another starting model", TextNode.valueOf(model));
+            tower.map(TextNode::valueOf)
+                    .ifPresent(now -> putOnce(all, "vision_tower", "another vision tower", now));
             putOnce(all, "data", "other data", data);
             all.withArray("sessions").add(session);
             DurableFiles.replace(file, CheckpointStore.pretty(all));

@@ -65,7 +65,8 @@ final class RunOrder {
                                 size,
                                 recipe.seed())
                         : ExampleOrder.shuffled(source.size(), size, recipe.seed());
-        shares.put(key, new Share(first, order));
+        shares.putIfAbsent(
+                key, new Share(first, order)); // the run's own, where a stage names it again
         return order;
     }
 

@@ -18,7 +18,7 @@ import java.util.Optional;
  *
  * @param examples that are learnt
  * @param ofStages those that are learnt in stages of the curriculum that have data of their own, by what
- *     the recipe says of that data; empty if none has
+ *     the recipe says of that data, in an order that is the same when the run goes on; empty if none has
  * @param validation examples whose loss is measured; empty if the recipe plans no evaluation
  */
 public record TrainingData(

@@ -29,7 +29,7 @@ final class CaptionWriter {
         CaptionWriter writer = new CaptionWriter(plan, random);
         writer.tellTheWhole(options.crowded());
         if (options.crowded()) {
-            writer.tellTheShapes(options.formsAsked());
+            writer.tellTheShapes(options);
         } else {
             writer.tellTheParts();
         }
@@ -49,14 +49,13 @@ final class CaptionWriter {
      * What the questions of a crowd ask for, with the answer right behind the name: to look it up is then one
      * step, from the name to the patch.
      */
-    private void tellTheShapes(int formsAsked) {
+    private void tellTheShapes(SceneOptions options) {
         List<Small> shapes = plan.shapes();
         for (int i = 0; i < shapes.size(); i++) {
             String colour = shapes.get(i).colour().word();
             String shape = shapes.get(i).shape().word();
-            boolean formAsked = i >= shapes.size() - formsAsked;
             sentences.add(
-                    formAsked
+                    options.asksForm(i)
                             ? "There is a small " + colour + " " + shape + "."
                             : "There is a small " + shape + " in " + colour + ".");
         }

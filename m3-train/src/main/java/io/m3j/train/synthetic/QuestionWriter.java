@@ -46,7 +46,7 @@ final class QuestionWriter {
         QuestionWriter writer = new QuestionWriter(plan, random);
         writer.askOfTheWhole();
         if (options.crowded()) {
-            writer.askOfTheShapes(options.formsAsked());
+            writer.askOfTheShapes(options);
         } else {
             writer.askOfTheParts();
         }
@@ -74,11 +74,15 @@ final class QuestionWriter {
     }
 
     /** Of each shape one thing, so that no question tells an answer. */
-    private void askOfTheShapes(int formsAsked) {
-        List<Small> shapes = plan.shapes();
-        int byForm = shapes.size() - formsAsked;
-        shapes.subList(0, byForm).forEach(this::askColour);
-        shapes.subList(byForm, shapes.size()).forEach(this::askForm);
+    private void askOfTheShapes(SceneOptions options) {
+        for (int i = 0; i < plan.shapes().size(); i++) {
+            Small small = plan.shapes().get(i);
+            if (options.asksForm(i)) {
+                askForm(small);
+            } else {
+                askColour(small);
+            }
+        }
     }
 
     private void askColour(Small small) {

@@ -93,6 +93,14 @@ public record SceneOptions(
                 formsAsked);
     }
 
+    /**
+     * @param shape number of a crowd's small shape, from 0
+     * @return whether it is asked for its form, and not for its colour
+     */
+    boolean asksForm(int shape) {
+        return shape >= SHAPES_IN_A_CROWD - formsAsked;
+    }
+
     private static void check(String name, double value, double least, double most) {
         if (!(value >= least && value <= most)) {
             throw new M3Exception(

@@ -235,6 +235,7 @@ class RecipeTest {
                 "/loss | {'grounding':-1} | grounding: expected a number not below 0, found -1",
                 "/curriculum | [{'scales':[1]}] | until_step or until_fraction, found neither",
                 "/curriculum | [{'until_step':3,'scales':[1],'data':[{'scenes':{'count':0}}]}] | count: expected an integer of 1 or more, found 0",
+                "/curriculum | [{'until_step':3,'scales':[1],'data':[]}] | data: expected one source or more, found none; leave it out",
                 "/data | [{'scenes':{'count':1,'forms_asked':3}}] | forms_asked: expected nothing, since the scenes are not crowded",
                 "/data | [{'scenes':{'count':1,'crowded':true,'forms_asked':7}}] | forms_asked: expected 0 to 6, found 7",
                 "/curriculum | [{'until_step':3,'scales':[1]},{'until_step':2,'scales':[9]}] | each stage to end behind the one before",

@@ -35,6 +35,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class M3TrainerTest {
 
@@ -97,7 +99,10 @@ class M3TrainerTest {
         Recipe recipe =
                 with( // one example a step: some resumed steps have no picture, and no gradient of
                         // the tower
-                        "{'batch':{'size':1},'loss':{'mode':'one_random_scale'},'evaluation':{'every_steps':3,"
+                        "{'batch':{'size':1},'loss':{'mode':'one_random_scale'},"
+                                + "'curriculum':[{'until_step':4,'scales':[9]},"
+                                + "{'until_step':7,'scales':[1,9],'data':[{'scenes':{'count':2}}]}],"
+                                + "'evaluation':{'every_steps':3,"
                                 + "'data':[{'scenes':{'count':1}}]}}");
         RunReport whole = run(recipe, "whole");
         assertThat(whole.end()).isEqualTo(End.FINISHED);
@@ -538,7 +543,9 @@ class M3TrainerTest {
         before.remove("model"); // as the runs had it that were begun before
         Files.writeString(provenance, before.toString());
         assertThat(run(recipe, "run", true, DATA, new Told(0)).end()).isEqualTo(End.FINISHED);
-        assertThat(MiniRun.JSON.readTree(provenance.toFile()).get("model").asText()).hasSize(8);
+        JsonNode after = MiniRun.JSON.readTree(provenance.toFile());
+        assertThat(after.get("model").asText()).hasSize(8);
+        assertThat(after.has("vision_tower")).isFalse(); // it lies inside, only its sizes elsewhere
     }
 
     /** LLaVA-1.5's own checkpoints have no tower inside. */
@@ -559,6 +566,47 @@ class M3TrainerTest {
         try (ModelFiles trained = ModelFiles.open(report.model().orElseThrow(), Optional.empty())) {
             assertThat(trained.names()).anyMatch(name -> name.contains("tower"));
         }
+    }
+
+    /** The tower's weights are frozen, so that no checkpoint of the run holds them. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aRunDoesNotGoOnWithAnotherTower(boolean inRecipe) throws IOException {
+        Path golden = Golden.checkpoint("llava-m3-bin-sharded");
+        Path base = Files.createDirectory(directory.resolve("base"));
+        copyFiles(golden, base);
+        Path tower =
+                Files.createDirectory(directory.resolve("clip-full-bin")); // as config.json says
+        copyFiles(Golden.checkpoint("clip-full-bin"), tower);
+        if (inRecipe) {
+            tower = Files.move(tower, directory.resolve("tower"));
+        }
+        ObjectNode json = MiniRun.recipe().put("steps", 2);
+        json.putObject("model").put("from", "base");
+        json.putArray("freeze").add("tower");
+        if (inRecipe) {
+            json.withObject("/model").put("vision_tower", "tower");
+        }
+        Recipe recipe = Recipe.of("recipe", json, directory);
+        run(recipe, "run", false, DATA, new Told(1));
+        Path weights = tower.resolve("pytorch_model.bin");
+        byte[] before = Files.readAllBytes(weights);
+        Files.delete(weights);
+        Files.copy(
+                Golden.checkpoint("clip-vision").resolve("model.safetensors"),
+                tower.resolve("model.safetensors"));
+        assertThatThrownBy(() -> run(recipe, "run", true, DATA, new Told(0)))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("another vision tower");
+        Files.delete(tower.resolve("model.safetensors"));
+        Files.write(weights, before);
+        Path provenance = directory.resolve("run/provenance.json");
+        ObjectNode recorded = (ObjectNode) MiniRun.JSON.readTree(provenance.toFile());
+        recorded.remove("vision_tower"); // as the runs had it that were begun before
+        Files.writeString(provenance, recorded.toString());
+        assertThat(run(recipe, "run", true, DATA, new Told(0)).end()).isEqualTo(End.FINISHED);
+        assertThat(MiniRun.JSON.readTree(provenance.toFile()).get("vision_tower").asText())
+                .hasSize(8);
     }
 
     private static void copyFiles(Path from, Path to) throws IOException {

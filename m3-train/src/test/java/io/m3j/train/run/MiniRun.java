@@ -5,13 +5,17 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.golden.Golden;
 import io.m3j.train.data.ExampleSource;
+import io.m3j.train.recipe.CurriculumStage;
+import io.m3j.train.recipe.DataSource;
 import io.m3j.train.recipe.Recipe;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -37,6 +41,9 @@ final class MiniRun {
         MINI,
         RAGGED
     }
+
+    /** How many examples a stage has that has data of its own. */
+    static final int OF_STAGE = 5;
 
     private MiniRun() {}
 
@@ -88,9 +95,20 @@ final class MiniRun {
                 recipe,
                 run,
                 resume,
-                new TrainingData(data, recipe.evaluation().map(plan -> MiniSource.of(5))),
+                new TrainingData(
+                        data, ofStages(recipe), recipe.evaluation().map(plan -> MiniSource.of(5))),
                 Device.cpu(),
                 listener);
+    }
+
+    private static Map<List<DataSource>, ExampleSource> ofStages(Recipe recipe) {
+        Map<List<DataSource>, ExampleSource> own = new LinkedHashMap<>();
+        for (CurriculumStage stage : recipe.curriculum()) {
+            if (!stage.data().isEmpty()) {
+                own.put(stage.data(), MiniSource.of(OF_STAGE));
+            }
+        }
+        return own;
     }
 
     /** The metrics without what a clock says. */

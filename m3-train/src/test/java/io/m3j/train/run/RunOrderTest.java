@@ -68,6 +68,19 @@ class RunOrderTest {
     }
 
     @Test
+    void aStageThatNamesTheRunsDataLearnsFromTheRuns() {
+        TrainingData data =
+                new TrainingData(
+                        MiniSource.of(OF_RUN),
+                        Map.of(
+                                RECIPE.data(), MiniSource.of(OF_STAGE),
+                                RECIPE.curriculum().get(1).data(), MiniSource.of(OF_STAGE)),
+                        Optional.empty());
+        assertThat(order(RECIPE, data).batch(0))
+                .isEqualTo(ExampleOrder.shuffled(OF_RUN, 2, RECIPE.seed()).batch(0));
+    }
+
+    @Test
     void lengthsAreThoseOfTheExamplesThatTheyBelongTo() {
         Recipe recipe =
                 MiniRun.recipe(

@@ -1,0 +1,127 @@
+package io.m3j.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.nio.FloatBuffer;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What learns instead of some weights of a model, which then computes with weight · x + factor · up · down
+ * · x. The matrices are parameters of the model, which owns them.
+ */
+final class Adapters {
+
+    /**
+     * What learns instead of a weight.
+     *
+     * @param down our name of the first matrix [r, in]
+     * @param up our name of the second [out, r]
+     * @param factor of their product
+     * @param dropout probability that a number of what goes into the first is dropped in training
+     */
+    record Adapter(String down, String up, double factor, double dropout) {}
+
+    private final TrainableModel model;
+    private final Map<String, Adapter> byWeight = new LinkedHashMap<>();
+    private final Map<Double, NDArray> factors = new HashMap<>();
+
+    /**
+     * @param model whose weights they stand in for
+     */
+    Adapters(TrainableModel model) {
+        this.model = model;
+    }
+
+    /**
+     * Makes an adapter's matrices parameters that learn, and lets it stand in for a weight.
+     *
+     * @param weight our name of it, [out, in]
+     * @param adapter names of its matrices
+     * @param down numbers of the first
+     * @param up numbers of the second
+     */
+    void add(String weight, Adapter adapter, FloatBuffer down, FloatBuffer up) {
+        Shape shape = model.parameter(weight).getShape();
+        long rank = down.remaining() / shape.get(1);
+        model.add(adapter.down(), new Shape(rank, shape.get(1)), down, true);
+        model.add(adapter.up(), new Shape(shape.get(0), rank), up, true);
+        attach(weight, adapter);
+    }
+
+    /**
+     * @param weight our name of a weight without an adapter
+     * @param adapter what stands in for it from now on; its matrices are parameters already
+     */
+    void attach(String weight, Adapter adapter) {
+        byWeight.put(weight, adapter);
+    }
+
+    /**
+     * @param weight our name of an adapted weight
+     * @return what stood in for it; the weight is used as it is from now on, and the adapter's matrices
+     *     stay parameters
+     */
+    Adapter detach(String weight) {
+        return byWeight.remove(weight);
+    }
+
+    /**
+     * @param weight our name of a weight
+     * @return its adapter's two matrices and their factor (0-d); empty if it has none
+     */
+    Optional<List<NDArray>> arrays(String weight) {
+        return Optional.ofNullable(byWeight.get(weight))
+                .map(
+                        adapter ->
+                                List.of(
+                                        model.parameter(adapter.down()),
+                                        model.parameter(adapter.up()),
+                                        factors.computeIfAbsent(adapter.factor(), model::scalar)));
+    }
+
+    /**
+     * @param weight our name of a weight
+     * @return probability that a number of what goes into its adapter is dropped in training; 0 if it has
+     *     none
+     */
+    double dropout(String weight) {
+        return byWeight.containsKey(weight) ? byWeight.get(weight).dropout() : 0;
+    }
+
+    /**
+     * @param owner owns the result, if it is not the parameter itself
+     * @param name our name of a parameter
+     * @return it with its adapter added, if it has one
+     */
+    NDArray merged(NDManager owner, String name) {
+        Adapter adapter = byWeight.get(name);
+        return adapter == null
+                ? model.parameter(name)
+                : sum(owner, name, adapter, adapter.factor());
+    }
+
+    /**
+     * @param owner owns the result
+     * @param weight our name of a weight that an adapter was added to
+     * @param adapter that was
+     * @return the weight without it
+     */
+    NDArray unmerged(NDManager owner, String weight, Adapter adapter) {
+        return sum(owner, weight, adapter, -adapter.factor());
+    }
+
+    private NDArray sum(NDManager owner, String weight, Adapter adapter, double factor) {
+        return model.kernels()
+                .adapted(
+                        owner,
+                        model.parameter(weight),
+                        model.parameter(adapter.down()),
+                        model.parameter(adapter.up()),
+                        factor);
+    }
+}

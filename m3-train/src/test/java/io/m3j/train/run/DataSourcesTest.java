@@ -1,0 +1,67 @@
+package io.m3j.train.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.m3j.llm.M3Tokenizer;
+import io.m3j.llm.PromptTemplate;
+import io.m3j.train.data.ExampleSource;
+import io.m3j.train.recipe.CurriculumStage;
+import io.m3j.train.recipe.Recipe;
+import io.m3j.train.synthetic.SceneOptions;
+import io.m3j.train.synthetic.Scenes;
+import io.m3j.train.synthetic.ScenesSource;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+
+/** From the names in a recipe to examples. */
+class DataSourcesTest {
+
+    private static final Path MODEL = Path.of("..", "examples", "recipes", "m3j-tiny");
+    private static final int GRID = 24;
+
+    /** The second stage names the data of the run, the fourth that of the third. */
+    @Test
+    void eachStageHasItsOwnDataAndNoneTwice() throws IOException {
+        String own =
+                "'data':[{'scenes':{'seed':4,'count':5,'questions_per_scene':10,'crowded':true,"
+                        + "'forms_asked':6}},{'scenes':{'seed':5,'count':2,'captions':true}}]";
+        String more =
+                "{'model':{'random':'.','template':'vicuna_v1'},'loss':{'grounding':1},'data':[{'scenes':{'count':3}}],"
+                        + "'curriculum':[{'until_step':1,'scales':[1]},"
+                        + "{'until_step':2,'scales':[1],'data':[{'scenes':{'count':3}}]},"
+                        + "{'until_step':3,'scales':[1],"
+                        + own
+                        + "},{'until_step':4,'scales':[9],"
+                        + own
+                        + "}]}";
+        ObjectNode json = MiniRun.recipe();
+        json.setAll((ObjectNode) MiniRun.JSON.readTree(more.replace('\'', '"')));
+        Recipe recipe = Recipe.of("recipe", json, MODEL);
+        try (DataSources sources = DataSources.open(recipe)) {
+            TrainingData data = sources.data();
+            assertThat(data.examples().size()).isEqualTo(3);
+            CurriculumStage third = recipe.curriculum().get(2);
+            assertThat(data.ofStages()).containsOnlyKeys(third.data());
+            ExampleSource stage = data.ofStages().get(third.data());
+            assertThat(stage.size()).isEqualTo(7);
+            assertThat(data.all().size()).isEqualTo(10);
+            assertThat(stage.fingerprint()).isEqualTo(byHand());
+            assertThat(stage.get(0).groundings()).hasSize(1);
+            assertThat(stage.get(5).groundings()).hasSize(1);
+        }
+    }
+
+    private static String byHand() {
+        try (M3Tokenizer tokenizer = M3Tokenizer.load(MODEL)) {
+            PromptTemplate vicuna = PromptTemplate.named("vicuna_v1");
+            Scenes crowd = Scenes.of(4, SceneOptions.crowd(6));
+            ScenesSource asked = new ScenesSource(crowd, 5, 10, tokenizer, vicuna);
+            ScenesSource told = new ScenesSource(Scenes.of(5), 2, 1, tokenizer, vicuna);
+            return asked.grounded(GRID).fingerprint()
+                    + " + "
+                    + told.captioned().grounded(GRID).fingerprint();
+        }
+    }
+}
