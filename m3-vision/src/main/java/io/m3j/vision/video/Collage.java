@@ -95,13 +95,11 @@ public record Collage(int columns, int rows) {
 
     /** The size of a cell for frames of a size: that size, or the largest of its shape for which there is room. */
     Resolution cell(int width, int height) {
-        int room = MOST_PIXELS / frames();
-        double scale = Math.min(1, Math.sqrt((double) room / ((double) width * height)));
-        scale = Math.min(scale, (double) M3Image.LONGEST_SIDE / ((double) width * columns));
-        scale = Math.min(scale, (double) M3Image.LONGEST_SIDE / ((double) height * rows));
-        int cellWidth = Math.max(1, Math.min((int) (width * scale), room));
-        // A frame of a pixel's breadth cannot become narrower, only shorter.
-        int cellHeight = Math.max(1, Math.min((int) (height * scale), room / cellWidth));
-        return new Resolution(cellWidth, cellHeight);
+        return ReducedFrames.fitting(
+                width,
+                height,
+                MOST_PIXELS / frames(),
+                (double) M3Image.LONGEST_SIDE / columns,
+                (double) M3Image.LONGEST_SIDE / rows);
     }
 }

@@ -36,7 +36,7 @@ public sealed interface Sampling {
 
     /**
      * @param video not begun; not closed
-     * @return all frames that were chosen, each as large as its picture
+     * @return all frames that were chosen
      */
     default List<Frame> frames(VideoFrames video) {
         List<Frame> frames = new ArrayList<>();
@@ -66,7 +66,8 @@ public sealed interface Sampling {
      * <p>A video of known length is read as it comes and nothing is held. Of one whose length is unknown up
      * to its end, {@value #HELD} times as many frames are held as are asked for: every frame at first,
      * every second once they are that many, every fourth, and so on. What is taken then lies within half a
-     * stretch of its place, counted in frames.
+     * stretch of its place, counted in frames. A hundred million pixels are shared by those held: one of more
+     * than its part is made smaller (of six frames, one of more than four million).
      *
      * @param frames how many, 1 to {@value #MOST_FRAMES}
      */
@@ -109,7 +110,7 @@ public sealed interface Sampling {
         private void thinOut(VideoFrames video, Consumer<Frame> onFrame) {
             Thinned held = new Thinned(HELD * frames);
             do {
-                held.offer(video::frame);
+                held.offer(() -> ReducedFrames.held(video.frame(), HELD * frames));
             } while (video.advance());
             held.spread(frames).forEach(onFrame);
         }
@@ -176,7 +177,7 @@ public sealed interface Sampling {
      * The frames with which the most different scenes begin. Four times a second a frame is compared with
      * the one that the scene began with; where they differ enough, a scene begins. The first frame
      * is always taken, and of the others those that differ most from the scene before them. So many frames
-     * are held as are asked for.
+     * are held as are asked for, and share a hundred million pixels: one of more than its part is made smaller.
      *
      * @param frames the most that are taken, 1 to {@value #MOST_FRAMES}
      * @param least how different two frames must be, from 0 to 1 ({@link SceneDifference})
@@ -219,7 +220,7 @@ public sealed interface Sampling {
                                 scene[0] == null ? Double.POSITIVE_INFINITY : looks.from(scene[0]);
                         if (difference >= least) {
                             scene[0] = looks;
-                            beginnings.offer(frame, difference);
+                            beginnings.offer(ReducedFrames.held(frame, frames), difference);
                         }
                     });
             beginnings.inOrder().forEach(onFrame);
