@@ -5,10 +5,12 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import java.nio.FloatBuffer;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What learns instead of some weights of a model, which then computes with weight · x + factor · up · down
@@ -28,6 +30,7 @@ final class Adapters {
 
     private final TrainableModel model;
     private final Map<String, Adapter> byWeight = new LinkedHashMap<>();
+    private final Set<String> detached = new HashSet<>();
     private final Map<Double, NDArray> factors = new HashMap<>();
 
     /**
@@ -59,6 +62,7 @@ final class Adapters {
      */
     void attach(String weight, Adapter adapter) {
         byWeight.put(weight, adapter);
+        detached.remove(weight);
     }
 
     /**
@@ -67,7 +71,24 @@ final class Adapters {
      *     stay parameters
      */
     Adapter detach(String weight) {
-        return byWeight.remove(weight);
+        Adapter adapter = byWeight.remove(weight);
+        detached.add(weight);
+        return adapter;
+    }
+
+    /**
+     * Checks that all stand in for their weights: one that does not would not learn, and there may be
+     * nothing else that does.
+     *
+     * @throws IllegalStateException if some were merged into their weights
+     */
+    void requireAttached() {
+        if (!detached.isEmpty()) {
+            throw new IllegalStateException(
+                    "a step: expected adapters beside their weights, found "
+                            + detached.size()
+                            + " merged into theirs; call unmerge first");
+        }
     }
 
     /**

@@ -222,7 +222,7 @@ public final class Lora {
         return weights;
     }
 
-    /** Adds the adapters to the weights; they then learn no more until {@link #unmerge}. */
+    /** Adds the adapters to the weights; no step may be taken until {@link #unmerge}. */
     public void merge() {
         requireMerged(false);
         for (String weight : weights) {

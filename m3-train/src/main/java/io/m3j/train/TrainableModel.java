@@ -56,7 +56,12 @@ public final class TrainableModel implements AutoCloseable {
         this.files = files;
         this.learning = Set.copyOf(learning);
         this.conversions = Kernels.load(device);
-        this.kernels = TrainingKernels.load(device);
+        try {
+            this.kernels = TrainingKernels.load(device);
+        } catch (RuntimeException | Error e) {
+            conversions.close();
+            throw e;
+        }
         this.manager = kernels.newManager();
         this.nothing = kernels.zeros(manager, new Shape(0));
     }

@@ -72,8 +72,10 @@ public final class TrainingStep {
      * @return what the batch said
      * @throws NonFiniteLossException if a loss is no number
      * @throws M3Exception if no label is left after cutting
+     * @throws IllegalStateException if adapters of the model are merged into its weights
      */
     public StepResult accumulate(TrainingBatch batch, LossOptions loss, double share, long seed) {
+        model.adapters().requireAttached();
         Network dropping = network.dropping(seed);
         try (NDManager scope = kernels.newManager();
                 Eyes eyes = eyes(dropping, window(options.window(), seed))) {

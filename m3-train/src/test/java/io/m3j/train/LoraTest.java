@@ -166,12 +166,16 @@ class LoraTest {
             assertThat(loss(model)).isCloseTo(adapted, within(1e-5));
             assertThat(model.parameter(QUERY).toFloatArray()).isNotEqualTo(before);
             assertThatThrownBy(lora::merge).isInstanceOf(IllegalStateException.class);
+            assertThatThrownBy(() -> step(model))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("merged into theirs; call unmerge first");
             lora.unmerge();
             float[] after = model.parameter(QUERY).toFloatArray();
             for (int i = 0; i < before.length; i++) {
                 assertThat(after[i]).isCloseTo(before[i], within(1e-6f));
             }
             assertThat(loss(model)).isCloseTo(adapted, within(1e-5));
+            step(model);
         }
     }
 
