@@ -12,6 +12,7 @@ final class ResidentMemory {
 
     private static final Path STATM = Path.of("/proc/self/statm");
     private static final int PAGE = 4096;
+    private static final int ROUNDS = 3;
 
     private ResidentMemory() {}
 
@@ -30,12 +31,20 @@ final class ResidentMemory {
         }
     }
 
-    /** Runs something again and again, which must take no more memory than {@code slack}. */
+    /**
+     * Runs something again and again, which must take no more memory than {@code slack}. The Java heap is a
+     * part of what is measured and may still be growing; it comes to an end, and what leaks does not. So one
+     * round of several that gains less is enough.
+     */
     static void assertFlat(long slack, Runnable action, int times) {
-        long before = bytes();
-        for (int i = 0; i < times; i++) {
-            action.run();
+        long least = Long.MAX_VALUE;
+        for (int round = 0; round < ROUNDS && least >= slack; round++) {
+            long before = bytes();
+            for (int i = 0; i < times; i++) {
+                action.run();
+            }
+            least = Math.min(least, bytes() - before);
         }
-        assertThat(bytes() - before).as("bytes gained by %d runs", times).isLessThan(slack);
+        assertThat(least).as("least bytes gained by %d runs", times).isLessThan(slack);
     }
 }
