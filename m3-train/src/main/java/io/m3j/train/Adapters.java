@@ -5,12 +5,10 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import java.nio.FloatBuffer;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * What learns instead of some weights of a model, which then computes with weight · x + factor · up · down
@@ -30,7 +28,7 @@ final class Adapters {
 
     private final TrainableModel model;
     private final Map<String, Adapter> byWeight = new LinkedHashMap<>();
-    private final Set<String> detached = new HashSet<>();
+    private final Map<String, Adapter> aside = new LinkedHashMap<>();
     private final Map<Double, NDArray> factors = new HashMap<>();
 
     /**
@@ -53,27 +51,41 @@ final class Adapters {
         long rank = down.remaining() / shape.get(1);
         model.add(adapter.down(), new Shape(rank, shape.get(1)), down, true);
         model.add(adapter.up(), new Shape(shape.get(0), rank), up, true);
-        attach(weight, adapter);
-    }
-
-    /**
-     * @param weight our name of a weight without an adapter
-     * @param adapter what stands in for it from now on; its matrices are parameters already
-     */
-    void attach(String weight, Adapter adapter) {
         byWeight.put(weight, adapter);
-        detached.remove(weight);
     }
 
     /**
+     * Adds an adapter to its weight, which is used as it then is; the adapter's matrices stay parameters.
+     *
      * @param weight our name of an adapted weight
-     * @return what stood in for it; the weight is used as it is from now on, and the adapter's matrices
-     *     stay parameters
      */
-    Adapter detach(String weight) {
-        Adapter adapter = byWeight.remove(weight);
-        detached.add(weight);
-        return adapter;
+    void merge(String weight) {
+        try (NDManager scope = model.kernels().newManager()) {
+            model.kernels().assign(model.parameter(weight), merged(scope, weight));
+        }
+        aside.put(weight, byWeight.remove(weight));
+    }
+
+    /**
+     * Takes an adapter out of its weight again, to the rounding of float32, and lets it stand in for it.
+     *
+     * @param weight our name of a weight whose adapter was merged
+     */
+    void unmerge(String weight) {
+        Adapter adapter = aside.get(weight);
+        try (NDManager scope = model.kernels().newManager()) {
+            NDArray without = sum(scope, weight, adapter, -adapter.factor());
+            model.kernels().assign(model.parameter(weight), without);
+        }
+        byWeight.put(weight, aside.remove(weight));
+    }
+
+    /**
+     * @param weight our name of a weight
+     * @return whether its adapter is merged into it
+     */
+    boolean isMerged(String weight) {
+        return aside.containsKey(weight);
     }
 
     /**
@@ -82,11 +94,11 @@ final class Adapters {
      *
      * @throws IllegalStateException if some were merged into their weights
      */
-    void requireAttached() {
-        if (!detached.isEmpty()) {
+    void requireNoneMerged() {
+        if (!aside.isEmpty()) {
             throw new IllegalStateException(
                     "a step: expected adapters beside their weights, found "
-                            + detached.size()
+                            + aside.size()
                             + " merged into theirs; call unmerge first");
         }
     }
@@ -124,16 +136,6 @@ final class Adapters {
         return adapter == null
                 ? model.parameter(name)
                 : sum(owner, name, adapter, adapter.factor());
-    }
-
-    /**
-     * @param owner owns the result
-     * @param weight our name of a weight that an adapter was added to
-     * @param adapter that was
-     * @return the weight without it
-     */
-    NDArray unmerged(NDManager owner, String weight, Adapter adapter) {
-        return sum(owner, weight, adapter, -adapter.factor());
     }
 
     private NDArray sum(NDManager owner, String weight, Adapter adapter, double factor) {

@@ -3,7 +3,6 @@ package io.m3j.train;
 import static io.m3j.core.Arguments.required;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.m3j.core.M3Exception;
 import io.m3j.core.weights.Checkpoint;
@@ -41,7 +40,6 @@ public final class Lora {
     private final TrainableModel model;
     private final LoraOptions options;
     private final List<String> weights;
-    private final Map<String, Adapter> merged = new LinkedHashMap<>();
 
     private Lora(TrainableModel model, LoraOptions options, List<String> weights) {
         this.model = model;
@@ -225,30 +223,17 @@ public final class Lora {
     /** Adds the adapters to the weights; no step may be taken until {@link #unmerge}. */
     public void merge() {
         requireMerged(false);
-        for (String weight : weights) {
-            try (NDManager scope = model.kernels().newManager()) {
-                model.kernels()
-                        .assign(model.parameter(weight), model.adapters().merged(scope, weight));
-            }
-            merged.put(weight, model.adapters().detach(weight));
-        }
+        weights.forEach(model.adapters()::merge);
     }
 
     /** Takes the adapters out of the weights again, to the rounding of float32. */
     public void unmerge() {
         requireMerged(true);
-        for (String weight : weights) {
-            Adapter adapter = merged.remove(weight);
-            try (NDManager scope = model.kernels().newManager()) {
-                NDArray without = model.adapters().unmerged(scope, weight, adapter);
-                model.kernels().assign(model.parameter(weight), without);
-            }
-            model.adapters().attach(weight, adapter);
-        }
+        weights.forEach(model.adapters()::unmerge);
     }
 
     private void requireMerged(boolean expected) {
-        if (merged.isEmpty() == expected) {
+        if (weights.stream().anyMatch(model.adapters()::isMerged) != expected) {
             throw new IllegalStateException(
                     "the adapters are " + (expected ? "not merged" : "merged already"));
         }

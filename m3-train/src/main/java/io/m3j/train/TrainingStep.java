@@ -75,7 +75,7 @@ public final class TrainingStep {
      * @throws IllegalStateException if adapters of the model are merged into its weights
      */
     public StepResult accumulate(TrainingBatch batch, LossOptions loss, double share, long seed) {
-        model.adapters().requireAttached();
+        model.adapters().requireNoneMerged();
         Network dropping = network.dropping(seed);
         try (NDManager scope = kernels.newManager();
                 Eyes eyes = eyes(dropping, window(options.window(), seed))) {
