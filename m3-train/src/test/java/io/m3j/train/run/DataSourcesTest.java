@@ -2,7 +2,6 @@ package io.m3j.train.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.llm.M3Tokenizer;
 import io.m3j.llm.PromptTemplate;
 import io.m3j.train.data.ExampleSource;
@@ -11,7 +10,6 @@ import io.m3j.train.recipe.Recipe;
 import io.m3j.train.synthetic.SceneOptions;
 import io.m3j.train.synthetic.Scenes;
 import io.m3j.train.synthetic.ScenesSource;
-import java.io.IOException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
@@ -23,7 +21,7 @@ class DataSourcesTest {
 
     /** The second stage names the data of the run, the fourth that of the third. */
     @Test
-    void eachStageHasItsOwnDataAndNoneTwice() throws IOException {
+    void eachStageHasItsOwnDataAndNoneTwice() {
         String own =
                 "'data':[{'scenes':{'seed':4,'count':5,'questions_per_scene':10,'crowded':true,"
                         + "'forms_asked':6}},{'scenes':{'seed':5,'count':2,'captions':true}}]";
@@ -36,9 +34,7 @@ class DataSourcesTest {
                         + "},{'until_step':4,'scales':[9],"
                         + own
                         + "}]}";
-        ObjectNode json = MiniRun.recipe();
-        json.setAll((ObjectNode) MiniRun.JSON.readTree(more.replace('\'', '"')));
-        Recipe recipe = Recipe.of("recipe", json, MODEL);
+        Recipe recipe = Recipe.of("recipe", MiniRun.recipe(more), MODEL);
         try (DataSources sources = DataSources.open(recipe)) {
             TrainingData data = sources.data();
             assertThat(data.examples().size()).isEqualTo(3);

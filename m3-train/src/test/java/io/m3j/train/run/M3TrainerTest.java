@@ -14,7 +14,6 @@ import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
 import io.m3j.core.weights.Checkpoint;
 import io.m3j.llm.M3Config;
-import io.m3j.llm.ModelFiles;
 import io.m3j.train.data.Example;
 import io.m3j.train.data.ExampleSource;
 import io.m3j.train.recipe.Recipe;
@@ -24,10 +23,8 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -35,8 +32,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class M3TrainerTest {
 
@@ -44,38 +39,9 @@ class M3TrainerTest {
 
     @TempDir private Path directory;
 
-    /** Keeps what it was told; asks for a stop behind each of its steps. */
-    private static final class Told implements TrainingListener {
-        private final List<Step> steps = new ArrayList<>();
-        private final List<String> said = new ArrayList<>();
-        private final long stopAfter;
-        private M3Trainer trainer;
-
-        Told(long stopAfter) {
-            this.stopAfter = stopAfter;
-        }
-
-        @Override
-        public void stepped(Step step) {
-            steps.add(step);
-            if (steps.size() == stopAfter) {
-                trainer.requestStop();
-            }
-        }
-
-        @Override
-        public void said(String message) {
-            said.add(message);
-        }
-    }
-
     private RunReport run(
             Recipe recipe, String name, boolean resume, ExampleSource data, Told told) {
-        try (M3Trainer trainer =
-                MiniRun.open(recipe, directory.resolve(name), resume, data, told)) {
-            told.trainer = trainer;
-            return trainer.run();
-        }
+        return MiniRun.run(recipe, directory.resolve(name), resume, data, told);
     }
 
     private RunReport run(Recipe recipe, String name) {
@@ -83,15 +49,7 @@ class M3TrainerTest {
     }
 
     private static Recipe with(String json) {
-        return MiniRun.recipe(
-                recipe -> {
-                    try {
-                        JsonNode more = MiniRun.JSON.readTree(json.replace('\'', '"'));
-                        recipe.setAll((ObjectNode) more);
-                    } catch (IOException e) {
-                        throw new AssertionError(e);
-                    }
-                });
+        return MiniRun.nested(MiniRun.recipe(json));
     }
 
     @Test
@@ -483,162 +441,4 @@ class M3TrainerTest {
     /** Weights of 1e30 and more: their products are no numbers. */
     private static final String WILD =
             "{'optimizer':{'learning_rate':1e30},'schedule':{'kind':'constant'}}";
-
-    @Test
-    void aRunThatIsThereIsNotOverwritten() {
-        run(with("{'steps':1}"), "run");
-        assertThatThrownBy(() -> run(with("{'steps':1}"), "run"))
-                .isInstanceOf(M3Exception.class)
-                .hasMessageContaining("holds a run already")
-                .hasMessageContaining("--resume auto");
-    }
-
-    @Test
-    void checkpointsWithoutARecipeAreNotTakenForANewRun() throws IOException {
-        run(with("{'steps':2}"), "run", false, DATA, new Told(1));
-        Files.delete(directory.resolve("run/recipe.json"));
-        assertThatThrownBy(() -> run(with("{'steps':2}"), "run"))
-                .isInstanceOf(M3Exception.class)
-                .hasMessageContaining("or its checkpoints")
-                .hasMessageContaining("--resume auto");
-        assertThat(run(with("{'steps':2}"), "run", true, DATA, new Told(0)).steps()).isEqualTo(2);
-    }
-
-    @Test
-    void aRunDoesNotGoOnWithAnotherRecipeOrOtherData() {
-        run(with("{'steps':2}"), "run", false, DATA, new Told(1));
-        assertThatThrownBy(() -> run(with("{'steps':3}"), "run", true, DATA, new Told(0)))
-                .isInstanceOf(M3Exception.class)
-                .hasMessageContaining("another recipe")
-                .hasMessageContaining("steps was 2, is 3");
-        assertThatThrownBy(
-                        () -> run(with("{'steps':2}"), "run", true, MiniSource.of(12), new Told(0)))
-                .isInstanceOf(M3Exception.class)
-                .hasMessageContaining("other data");
-        Recipe free = with("{'steps':2,'checkpoints':{'keep':9}}");
-        assertThat(run(free, "run", true, DATA, new Told(0)).end()).isEqualTo(End.FINISHED);
-    }
-
-    @Test
-    void aRunDoesNotGoOnWithAnotherStartingModel() throws IOException {
-        Path base = Files.createDirectory(directory.resolve("base"));
-        Path golden = Golden.checkpoint("llava-m3");
-        copyFiles(golden, base);
-        ObjectNode config =
-                (ObjectNode) MiniRun.JSON.readTree(base.resolve("config.json").toFile());
-        config.put("mm_vision_tower", golden.resolve("../clip-vision").normalize().toString());
-        Files.writeString(base.resolve("config.json"), config.toString());
-        ObjectNode json = MiniRun.recipe().put("steps", 2);
-        json.putObject("model").put("from", base.toString());
-        Recipe recipe = Recipe.of("recipe", json, directory);
-        run(recipe, "run", false, DATA, new Told(1));
-        // The same sizes, so that only the fingerprint can tell.
-        Files.writeString(base.resolve("config.json"), config.put("rms_norm_eps", 1e-6).toString());
-        assertThatThrownBy(() -> run(recipe, "run", true, DATA, new Told(0)))
-                .isInstanceOf(M3Exception.class)
-                .hasMessageContaining("another starting model");
-        Files.writeString(base.resolve("config.json"), config.put("rms_norm_eps", 1e-5).toString());
-        Path provenance = directory.resolve("run/provenance.json");
-        ObjectNode before = (ObjectNode) MiniRun.JSON.readTree(provenance.toFile());
-        before.remove("model"); // as the runs had it that were begun before
-        Files.writeString(provenance, before.toString());
-        assertThat(run(recipe, "run", true, DATA, new Told(0)).end()).isEqualTo(End.FINISHED);
-        JsonNode after = MiniRun.JSON.readTree(provenance.toFile());
-        assertThat(after.get("model").asText()).hasSize(8);
-        assertThat(after.has("vision_tower")).isFalse(); // it lies inside, only its sizes elsewhere
-    }
-
-    /** LLaVA-1.5's own checkpoints have no tower inside. */
-    @Test
-    void aTowerThatLiesElsewhereIsNamedInTheRecipe() throws IOException {
-        Path base = Files.createDirectory(directory.resolve("base"));
-        Path golden = Golden.checkpoint("llava-m3-bin-sharded");
-        copyFiles(golden, base);
-        ObjectNode json = MiniRun.recipe().put("steps", 1);
-        json.putObject("model").put("from", "base");
-        assertThatThrownBy(() -> run(Recipe.of("recipe", json, directory), "run"))
-                .isInstanceOf(M3Exception.class)
-                .hasMessageContaining("was not found")
-                .hasMessageContaining("model.vision_tower");
-        json.withObject("/model")
-                .put("vision_tower", golden.resolve("../clip-full-bin").normalize().toString());
-        RunReport report = run(Recipe.of("recipe", json, directory), "run");
-        try (ModelFiles trained = ModelFiles.open(report.model().orElseThrow(), Optional.empty())) {
-            assertThat(trained.names()).anyMatch(name -> name.contains("tower"));
-        }
-    }
-
-    /** The tower's weights are frozen, so that no checkpoint of the run holds them. */
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void aRunDoesNotGoOnWithAnotherTower(boolean inRecipe) throws IOException {
-        Path golden = Golden.checkpoint("llava-m3-bin-sharded");
-        Path base = Files.createDirectory(directory.resolve("base"));
-        copyFiles(golden, base);
-        Path tower =
-                Files.createDirectory(directory.resolve("clip-full-bin")); // as config.json says
-        copyFiles(Golden.checkpoint("clip-full-bin"), tower);
-        if (inRecipe) {
-            tower = Files.move(tower, directory.resolve("tower"));
-        }
-        ObjectNode json = MiniRun.recipe().put("steps", 2);
-        json.putObject("model").put("from", "base");
-        json.putArray("freeze").add("tower");
-        if (inRecipe) {
-            json.withObject("/model").put("vision_tower", "tower");
-        }
-        Recipe recipe = Recipe.of("recipe", json, directory);
-        run(recipe, "run", false, DATA, new Told(1));
-        Path weights = tower.resolve("pytorch_model.bin");
-        byte[] before = Files.readAllBytes(weights);
-        Files.delete(weights);
-        Files.copy(
-                Golden.checkpoint("clip-vision").resolve("model.safetensors"),
-                tower.resolve("model.safetensors"));
-        assertThatThrownBy(() -> run(recipe, "run", true, DATA, new Told(0)))
-                .isInstanceOf(M3Exception.class)
-                .hasMessageContaining("another vision tower");
-        Files.delete(tower.resolve("model.safetensors"));
-        Files.write(weights, before);
-        Path provenance = directory.resolve("run/provenance.json");
-        ObjectNode recorded = (ObjectNode) MiniRun.JSON.readTree(provenance.toFile());
-        recorded.remove("vision_tower"); // as the runs had it that were begun before
-        Files.writeString(provenance, recorded.toString());
-        assertThat(run(recipe, "run", true, DATA, new Told(0)).end()).isEqualTo(End.FINISHED);
-        assertThat(MiniRun.JSON.readTree(provenance.toFile()).get("vision_tower").asText())
-                .hasSize(8);
-    }
-
-    private static void copyFiles(Path from, Path to) throws IOException {
-        try (Stream<Path> files = Files.list(from)) {
-            for (Path file : files.toList()) {
-                Files.copy(file, to.resolve(file.getFileName()));
-            }
-        }
-    }
-
-    @Test
-    void oneProcessAtATimeTrainsInADirectory() {
-        Told told = new Told(0);
-        try (M3Trainer first =
-                MiniRun.open(with("{}"), directory.resolve("run"), false, DATA, told)) {
-            assertThatThrownBy(
-                            () ->
-                                    MiniRun.open(
-                                            with("{}"), directory.resolve("run"), true, DATA, told))
-                    .isInstanceOf(M3Exception.class)
-                    .hasMessageContaining("another process is training in it");
-            first.requestStop();
-            assertThat(first.run().end()).isEqualTo(End.INTERRUPTED);
-        }
-    }
-
-    @Test
-    void theLastCheckpointsAreKept() throws IOException {
-        run(with("{'steps':5,'checkpoints':{'every_steps':1,'keep':2}}"), "run");
-        try (Stream<Path> kept = Files.list(directory.resolve("run/checkpoints"))) {
-            assertThat(kept.map(path -> path.getFileName().toString()))
-                    .containsExactlyInAnyOrder("step-0000000004", "step-0000000005");
-        }
-    }
 }

@@ -18,7 +18,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.Consumer;
 
 /** Runs of a golden model on made-up examples, and in a process of its own. */
 final class MiniRun {
@@ -49,23 +48,35 @@ final class MiniRun {
 
     /** Twelve steps of two batches of two, at two scales, everything trained, a checkpoint a step. */
     static ObjectNode recipe() {
+        return keys(
+                "{'model':{'from':'.'},'data':[{'scenes':{'count':1}}],'steps':12,"
+                        + "'batch':{'size':2,'accumulation':2},'scales':[1,9],"
+                        + "'optimizer':{'learning_rate':0.001,'weight_decay':0.1,"
+                        + "'clip_norm':1},'schedule':{'warm_up_steps':2},"
+                        + "'checkpoints':{'every_steps':1},'seed':5}");
+    }
+
+    /**
+     * The same with other keys.
+     *
+     * @param more keys of the recipe, with ' in place of "
+     */
+    static ObjectNode recipe(String more) {
+        ObjectNode json = recipe();
+        json.setAll(keys(more));
+        return json;
+    }
+
+    private static ObjectNode keys(String json) {
         try {
-            return (ObjectNode)
-                    JSON.readTree(
-                            ("{'model':{'from':'.'},'data':[{'scenes':{'count':1}}],'steps':12,"
-                                            + "'batch':{'size':2,'accumulation':2},'scales':[1,9],"
-                                            + "'optimizer':{'learning_rate':0.001,'weight_decay':0.1,"
-                                            + "'clip_norm':1},'schedule':{'warm_up_steps':2},"
-                                            + "'checkpoints':{'every_steps':1},'seed':5}")
-                                    .replace('\'', '"'));
+            return (ObjectNode) JSON.readTree(json.replace('\'', '"'));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    static Recipe recipe(Consumer<ObjectNode> change) {
-        ObjectNode json = recipe();
-        change.accept(json);
+    /** A recipe for a model of nested tokens. */
+    static Recipe nested(ObjectNode json) {
         return Recipe.of("recipe", json, Golden.checkpoint("llava-m3"));
     }
 
@@ -75,13 +86,16 @@ final class MiniRun {
      * @param more keys of the recipe, with ' in place of "
      */
     static Recipe ragged(String more) {
-        try {
-            ObjectNode json = recipe();
-            json.put("steps", 6);
-            json.setAll((ObjectNode) JSON.readTree(more.replace('\'', '"')));
-            return Recipe.of("recipe", json, Golden.checkpoint("llava-next-hf"));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        ObjectNode json = recipe("{'steps':6}");
+        json.setAll(keys(more));
+        return Recipe.of("recipe", json, Golden.checkpoint("llava-next-hf"));
+    }
+
+    /** Opens a run and trains; who is told may stop it. */
+    static RunReport run(Recipe recipe, Path run, boolean resume, ExampleSource data, Told told) {
+        try (M3Trainer trainer = open(recipe, run, resume, data, told)) {
+            told.trainer = trainer;
+            return trainer.run();
         }
     }
 
@@ -140,7 +154,7 @@ final class MiniRun {
         Recipe recipe =
                 ragged
                         ? ragged("{" + RAGGED + ",'steps':" + steps + "}")
-                        : recipe(json -> json.put("steps", steps));
+                        : nested(recipe().put("steps", steps));
         ExampleSource data = ragged ? RaggedSource.of(11) : MiniSource.of(11);
         try (M3Trainer trainer = open(recipe, run, true, data, waiting)) {
             System.out.println(OPENED);

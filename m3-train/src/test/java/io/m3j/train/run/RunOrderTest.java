@@ -8,8 +8,6 @@ import io.m3j.core.M3Exception;
 import io.m3j.train.data.ExampleOrder;
 import io.m3j.train.recipe.DataSource;
 import io.m3j.train.recipe.Recipe;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -23,23 +21,13 @@ class RunOrderTest {
 
     /** Six steps of two batches of two; the third and fourth step, and the sixth, from other examples. */
     private static final Recipe RECIPE =
-            MiniRun.recipe(
-                    json ->
-                            json.setAll(
-                                    read(
-                                            "{'steps':6,'curriculum':["
-                                                    + "{'until_step':2,'scales':[1]},"
-                                                    + "{'until_step':4,'scales':[1],'data':[{'scenes':{'count':2}}]},"
-                                                    + "{'until_step':5,'scales':[9]},"
-                                                    + "{'until_step':6,'scales':[9],'data':[{'scenes':{'count':2}}]}]}")));
-
-    private static ObjectNode read(String json) {
-        try {
-            return (ObjectNode) MiniRun.JSON.readTree(json.replace('\'', '"'));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
+            MiniRun.nested(
+                    MiniRun.recipe(
+                            "{'steps':6,'curriculum':["
+                                    + "{'until_step':2,'scales':[1]},"
+                                    + "{'until_step':4,'scales':[1],'data':[{'scenes':{'count':2}}]},"
+                                    + "{'until_step':5,'scales':[9]},"
+                                    + "{'until_step':6,'scales':[9],'data':[{'scenes':{'count':2}}]}]}"));
 
     private static TrainingData data(Recipe recipe) {
         List<DataSource> own = recipe.curriculum().get(1).data();
@@ -82,12 +70,9 @@ class RunOrderTest {
 
     @Test
     void lengthsAreThoseOfTheExamplesThatTheyBelongTo() {
-        Recipe recipe =
-                MiniRun.recipe(
-                        json ->
-                                json.setAll(RECIPE.json())
-                                        .withObject("/batch")
-                                        .put("group_by_length", true));
+        ObjectNode json = RECIPE.json().deepCopy();
+        json.withObject("/batch").put("group_by_length", true);
+        Recipe recipe = MiniRun.nested(json);
         RunOrder order = order(recipe, data(recipe));
         ExampleOrder ofStage = ExampleOrder.grouped(MiniSource.of(OF_STAGE), 2, recipe.seed());
         int[] expected = Arrays.stream(ofStage.batch(4)).map(i -> OF_RUN + i).toArray();
@@ -96,13 +81,9 @@ class RunOrderTest {
 
     @Test
     void anEpochIsOneOfTheRunsOwnData() {
-        Recipe recipe =
-                MiniRun.recipe(
-                        json -> {
-                            json.setAll(RECIPE.json());
-                            json.remove("steps");
-                            json.put("epochs", 3);
-                        });
+        ObjectNode json = RECIPE.json().deepCopy();
+        json.remove("steps");
+        Recipe recipe = MiniRun.nested(json.put("epochs", 3));
         assertThat(order(recipe, data(recipe)).total()).isEqualTo(6); // 3 × 4 batches, 2 a step
     }
 

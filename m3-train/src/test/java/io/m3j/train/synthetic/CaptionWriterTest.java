@@ -92,15 +92,7 @@ class CaptionWriterTest {
                 .contains(plan.place().word(), plan.light().word(), plan.big().kind().word());
         for (Question question : scene.questions()) {
             if (question.family() == Family.ATTRIBUTE) {
-                ScenePlan.Small small =
-                        plan.shapes().stream()
-                                .filter(
-                                        s ->
-                                                question.text().contains(s.shape().word())
-                                                        || question.text()
-                                                                .contains(s.colour().word()))
-                                .findFirst()
-                                .orElseThrow();
+                ScenePlan.Small small = SceneAnswersTest.shape(plan, question);
                 String colour = small.colour().word();
                 String shape = small.shape().word();
                 boolean formAsked = question.answer().equals(shape);

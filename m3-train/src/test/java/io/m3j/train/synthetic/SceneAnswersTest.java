@@ -85,7 +85,7 @@ class SceneAnswersTest {
     }
 
     /** The one shape of which a question names form or colour. */
-    private static ScenePlan.Small shape(ScenePlan plan, Question question) {
+    static ScenePlan.Small shape(ScenePlan plan, Question question) {
         return only(
                 plan.shapes().stream()
                         .filter(
