@@ -48,7 +48,13 @@ final class DataReader {
                                 "questions_per_scene",
                                 "crowded",
                                 "forms_asked",
+                                "number_asked",
                                 "captions");
+        for (String key : List.of("forms_asked", "number_asked")) {
+            if (scenes.has(key) && !scenes.flag("crowded", false)) {
+                throw scenes.wrong(key, "nothing, since the scenes are not crowded");
+            }
+        }
         return scenes.checked(
                 () ->
                         new DataSource.Scenes(
@@ -56,15 +62,9 @@ final class DataReader {
                                 scenes.integer("count"),
                                 scenes.integer("questions_per_scene", 1),
                                 scenes.flag("crowded", false),
-                                formsAsked(scenes),
+                                scenes.integer("forms_asked", SceneOptions.USUAL_FORMS_ASKED),
+                                scenes.flag("number_asked", false),
                                 scenes.flag("captions", false)));
-    }
-
-    private static int formsAsked(ConfigJson scenes) {
-        if (scenes.has("forms_asked") && !scenes.flag("crowded", false)) {
-            throw scenes.wrong("forms_asked", "nothing, since the scenes are not crowded");
-        }
-        return scenes.integer("forms_asked", SceneOptions.USUAL_FORMS_ASKED);
     }
 
     Optional<EvaluationPlan> evaluation() {

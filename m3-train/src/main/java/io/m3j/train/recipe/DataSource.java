@@ -33,6 +33,7 @@ public sealed interface DataSource {
      * @param crowded whether they are pictures full of small things, to learn to see from
      * @param formsAsked of a crowded scene's six small shapes, how many are asked for their form; the
      *     others for their colour
+     * @param numberAsked whether a crowded scene is asked for a number, too, which is not there in one of four
      * @param captions whether the caption is asked for, in place of questions
      */
     record Scenes(
@@ -41,6 +42,7 @@ public sealed interface DataSource {
             int questionsPerScene,
             boolean crowded,
             int formsAsked,
+            boolean numberAsked,
             boolean captions)
             implements DataSource {
         /** Checks the counts, and that no scene is kept for reporting. */

@@ -102,7 +102,8 @@ public final class DataSources implements AutoCloseable {
                         Scenes.of(
                                 scenes.seed(),
                                 scenes.crowded()
-                                        ? SceneOptions.crowd(scenes.formsAsked())
+                                        ? SceneOptions.crowd(
+                                                scenes.formsAsked(), scenes.numberAsked())
                                         : SceneOptions.defaults()),
                         scenes.count(),
                         scenes.questionsPerScene(),

@@ -24,12 +24,13 @@ final class CaptionWriter {
         this.random = random;
     }
 
-    /** The caption of a planned scene; of a crowd, place, time of day, big object and small shapes. */
+    /** The caption of a planned scene; of a crowd, what its questions ask for. */
     static String write(ScenePlan plan, SceneRandom random, SceneOptions options) {
         CaptionWriter writer = new CaptionWriter(plan, random);
         writer.tellTheWhole(options.crowded());
         if (options.crowded()) {
             writer.tellTheShapes(options);
+            plan.numbered().ifPresent(writer::tellNumber);
         } else {
             writer.tellTheParts();
         }
@@ -59,6 +60,11 @@ final class CaptionWriter {
                             ? "There is a small " + colour + " " + shape + "."
                             : "There is a small " + shape + " in " + colour + ".");
         }
+    }
+
+    private void tellNumber(Readable kind) {
+        String says = plan.readable(kind).map(Text::text).orElse(QuestionWriter.NO_NUMBER);
+        sentences.add("The " + kind.word() + " says " + says + ".");
     }
 
     private void tellTheParts() {

@@ -8,13 +8,16 @@ import java.util.List;
 
 /**
  * Asks two questions of each family about a planned scene; in a crowd, of the background, the big object
- * and the small shapes. A question has one right answer, and its
+ * and the small shapes, and if so wanted of a number that may be missing. A question has one right answer, and its
  * text does not tell the answer of another: the big object is never named, and of the three small
  * shapes one is asked for its colour, one for its form, and one is named where places are asked for.
  */
 final class QuestionWriter {
 
     private static final int MIDDLE = ScenePlanner.SIDE / 2;
+
+    /** The answer where a number is asked for that is not there. */
+    static final String NO_NUMBER = "no number";
 
     /** A thing is in a quarter if its middle is this far from the others, in pixels. */
     private static final int CLEAR = 28;
@@ -38,8 +41,11 @@ final class QuestionWriter {
     }
 
     /** How many questions a scene has; fewer where nothing is clearly beside another thing. */
-    static int most(boolean crowded) {
-        return crowded ? 10 : 12;
+    static int most(SceneOptions options) {
+        if (options.crowded()) {
+            return options.numberAsked() ? 11 : 10;
+        }
+        return 12;
     }
 
     static List<Question> write(ScenePlan plan, SceneRandom random, SceneOptions options) {
@@ -47,6 +53,7 @@ final class QuestionWriter {
         writer.askOfTheWhole();
         if (options.crowded()) {
             writer.askOfTheShapes(options);
+            plan.numbered().ifPresent(writer::askNumber);
         } else {
             writer.askOfTheParts();
         }
@@ -91,6 +98,11 @@ final class QuestionWriter {
 
     private void askForm(Small small) {
         ask(Family.ATTRIBUTE, Phrasings.COLOUR_SHAPE, small.shape().word(), small.colour().word());
+    }
+
+    private void askNumber(Readable kind) {
+        String answer = plan.readable(kind).map(Text::text).orElse(NO_NUMBER);
+        ask(Family.READING, Phrasings.NUMBER, answer, kind.word());
     }
 
     private void read(Text text) {

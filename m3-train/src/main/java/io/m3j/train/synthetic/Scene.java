@@ -72,7 +72,7 @@ public final class Scene {
 
     /**
      * @return twelve questions, two of each family, in an order of this scene's own; of a crowd ten, of
-     *     background, object and small shapes. In some two scenes of a million nothing is clearly beside
+     *     background, object and small shapes, and one of a number if it is asked for one. In some two scenes of a million nothing is clearly beside
      *     another thing, and one relation less is asked for
      */
     public List<Question> questions() {
@@ -81,7 +81,7 @@ public final class Scene {
 
     /**
      * @return all that the picture shows, a sentence for each fact, in an order of this scene's own; of a
-     *     crowd place, time of day, big object and small shapes
+     *     crowd what its questions ask for
      */
     public String caption() {
         return CaptionWriter.write(plan, random(Use.CAPTION), options);

@@ -18,6 +18,7 @@ import io.m3j.core.M3Exception;
  *     something to read; only the background, the big object and the shapes can then be asked about
  * @param formsAsked of a crowd's six small shapes, how many are asked for their form by their colour; the
  *     others for their colour by their form
+ * @param numberAsked whether a crowd is asked for a number, too, which is not there in one crowd of four
  */
 public record SceneOptions(
         int mostOfAKind,
@@ -29,7 +30,8 @@ public record SceneOptions(
         int typefaces,
         double clutter,
         boolean crowded,
-        int formsAsked) {
+        int formsAsked,
+        boolean numberAsked) {
 
     /** Small shapes of a crowd. */
     public static final int SHAPES_IN_A_CROWD = 6;
@@ -59,7 +61,17 @@ public record SceneOptions(
      */
     public static SceneOptions defaults() {
         return new SceneOptions(
-                5, 20, 34, 10, 14, Words.COUNT, Lettering.COUNT, 1, false, USUAL_FORMS_ASKED);
+                5,
+                20,
+                34,
+                10,
+                14,
+                Words.COUNT,
+                Lettering.COUNT,
+                1,
+                false,
+                USUAL_FORMS_ASKED,
+                false);
     }
 
     /**
@@ -68,17 +80,18 @@ public record SceneOptions(
      * @return these options
      */
     public static SceneOptions crowd() {
-        return crowd(USUAL_FORMS_ASKED);
+        return crowd(USUAL_FORMS_ASKED, false);
     }
 
     /**
      * Crowded scenes whose questions are of another mixture.
      *
      * @param formsAsked of the six small shapes, how many are asked for their form
+     * @param numberAsked whether a number is asked for, too
      * @return these options
      * @throws M3Exception if there are not so many
      */
-    public static SceneOptions crowd(int formsAsked) {
+    public static SceneOptions crowd(int formsAsked, boolean numberAsked) {
         SceneOptions usual = defaults();
         return new SceneOptions(
                 usual.mostOfAKind,
@@ -90,7 +103,8 @@ public record SceneOptions(
                 usual.typefaces,
                 usual.clutter,
                 true,
-                formsAsked);
+                formsAsked,
+                numberAsked);
     }
 
     /**

@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param secondKind the other
  * @param shapes three small shapes, no two of one form or one colour; in a crowd, any
  * @param readables three things to read: two words, one number; in a crowd, any
+ * @param numbered in a crowd, on what a number is asked for: one such thing is there, or none
  */
 record ScenePlan(
         Place place,
@@ -24,7 +25,8 @@ record ScenePlan(
         CountedThing firstKind,
         CountedThing secondKind,
         List<Small> shapes,
-        List<Text> readables) {
+        List<Text> readables,
+        Optional<Readable> numbered) {
 
     /**
      * Where a thing is, in pixels from the upper left corner of the picture.
@@ -100,7 +102,13 @@ record ScenePlan(
 
     ScenePlan withoutNumbers() {
         List<Text> words = readables.stream().filter(text -> !text.kind().hasNumber()).toList();
-        return new ScenePlan(place, light, big, counted, firstKind, secondKind, shapes, words);
+        return new ScenePlan(
+                place, light, big, counted, firstKind, secondKind, shapes, words, numbered);
+    }
+
+    /** The first thing of a kind to read. */
+    Optional<Text> readable(Readable kind) {
+        return readables.stream().filter(text -> text.kind() == kind).findFirst();
     }
 
     int count(CountedThing kind) {

@@ -8,6 +8,7 @@ import io.m3j.train.synthetic.ScenePlan.Text;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * Decides what is in a scene and where. Every choice is uniform over its set and independent of the
@@ -23,6 +24,9 @@ final class ScenePlanner {
     private static final double CELL_WIDTH = (double) SIDE / COLUMNS;
 
     private static final int SHAPES = 3;
+
+    /** Of so many crowds that are asked for a number, one does not show it. */
+    private static final int CROWDS_A_MISSING_NUMBER = 4;
 
     /** Between a thing and the border of its cell, in pixels. */
     private static final double MARGIN = 2;
@@ -66,31 +70,61 @@ final class ScenePlanner {
             }
         }
         return new ScenePlan(
-                place, light, big, counted, kinds.get(0), kinds.get(1), shapes, readables);
+                place,
+                light,
+                big,
+                counted,
+                kinds.get(0),
+                kinds.get(1),
+                shapes,
+                readables,
+                Optional.empty());
     }
 
     /**
      * Small shapes of which each can be told by its form or its colour, and mostly things to read: they are
-     * the smallest, and take the most pictures to learn.
+     * the smallest, and take the most pictures to learn. If a number is asked for, most are numbers, all others of them
+     * on things of the other kind.
      */
     private ScenePlan crowd(Place place, Light light, Big big) {
         List<Small> shapes = shapes(SceneOptions.SHAPES_IN_A_CROWD);
         List<Text> readables = new ArrayList<>();
         List<Counted> counted = new ArrayList<>();
+        List<Readable> withNumbers = new ArrayList<>(Readable.WITH_NUMBERS);
+        Optional<Readable> numbered = Optional.empty();
+        if (options.numberAsked()) {
+            random.shuffle(withNumbers);
+            Readable asked = withNumbers.remove(0);
+            numbered = Optional.of(asked);
+            if (random.below(CROWDS_A_MISSING_NUMBER) > 0) {
+                readables.add(number(List.of(asked)));
+            }
+        }
+        // Of ten things that fill it; numbers take the most pictures to learn where they are
+        // wanted.
+        int words = options.numberAsked() ? 3 : 6;
         while (!free.isEmpty()) {
             int what = random.below(10);
-            if (what < 6) {
+            if (what < words) {
                 String word = random.of(Words.READABLE.subList(0, options.words()));
                 readables.add(text(random.of(Readable.WITH_WORDS), word));
             } else if (what < 9) {
-                readables.add(number());
+                readables.add(number(withNumbers));
             } else {
                 counted.add(counted(random.of(CountedThing.ALL)));
             }
         }
         List<CountedThing> kinds = CountedThing.ALL;
         return new ScenePlan(
-                place, light, big, counted, kinds.get(0), kinds.get(1), shapes, readables);
+                place,
+                light,
+                big,
+                counted,
+                kinds.get(0),
+                kinds.get(1),
+                shapes,
+                readables,
+                numbered);
     }
 
     private Big big() {
@@ -122,12 +156,12 @@ final class ScenePlanner {
         List<Text> texts = new ArrayList<>();
         texts.add(text(kinds.get(0), words.get(0)));
         texts.add(text(kinds.get(1), words.get(1)));
-        texts.add(number());
+        texts.add(number(Readable.WITH_NUMBERS));
         return texts;
     }
 
-    private Text number() {
-        return text(random.of(Readable.WITH_NUMBERS), "" + random.between(10, 99));
+    private Text number(List<Readable> kinds) {
+        return text(random.of(kinds), "" + random.between(10, 99));
     }
 
     private Text text(Readable kind, String text) {

@@ -45,8 +45,8 @@ public final class ScenesSource implements ExampleSource {
     /**
      * @param scenes to draw from
      * @param count how many of them, from the first
-     * @param questions of each scene, 1 to 12, in a crowd to 10: the first of its list, or all of a scene
-     *     that has fewer
+     * @param questions of each scene, 1 to 12, in a crowd to 10, or to 11 if it is asked for a number:
+     *     the first of its list, or all of a scene that has fewer
      * @param tokenizer of the model to train
      * @param template of the model to train
      * @throws M3Exception if a number is out of its range
@@ -78,7 +78,7 @@ public final class ScenesSource implements ExampleSource {
         if (count < 1) {
             throw new M3Exception("scenes: a count of 1 or more expected, found " + count);
         }
-        int all = QuestionWriter.most(scenes.options().crowded());
+        int all = QuestionWriter.most(scenes.options());
         if (questions < 1 || questions > all) {
             throw new M3Exception(
                     "questions of a scene: 1 to " + all + " expected, found " + questions);
@@ -157,9 +157,12 @@ public final class ScenesSource implements ExampleSource {
         return new Grounding(patches.build().toArray(), ids.build().toArray());
     }
 
-    /** A word as an answer gives it; of a letter or digit the id alone, without the space before it. */
+    /**
+     * A word as an answer gives it; of a letter or digit the id alone, unless it is said with the space before
+     * it.
+     */
     private int[] idsOf(String word) {
-        long[] all = tokenizer.encodeWithoutSpecials(word);
+        long[] all = tokenizer.encodeWithoutSpecials(word.strip());
         int first = word.length() == 1 ? all.length - 1 : 0;
         return LongStream.of(all).skip(first).mapToInt(Math::toIntExact).toArray();
     }

@@ -24,7 +24,7 @@ class DataSourcesTest {
     void eachStageHasItsOwnDataAndNoneTwice() {
         String own =
                 "'data':[{'scenes':{'seed':4,'count':5,'questions_per_scene':10,'crowded':true,"
-                        + "'forms_asked':6}},{'scenes':{'seed':5,'count':2,'captions':true}}]";
+                        + "'forms_asked':6,'number_asked':true}},{'scenes':{'seed':5,'count':2,'captions':true}}]";
         String more =
                 "{'model':{'random':'.','template':'vicuna_v1'},'loss':{'grounding':1},'data':[{'scenes':{'count':3}}],"
                         + "'curriculum':[{'until_step':1,'scales':[1]},"
@@ -52,7 +52,7 @@ class DataSourcesTest {
     private static String byHand() {
         try (M3Tokenizer tokenizer = M3Tokenizer.load(MODEL)) {
             PromptTemplate vicuna = PromptTemplate.named("vicuna_v1");
-            Scenes crowd = Scenes.of(4, SceneOptions.crowd(6));
+            Scenes crowd = Scenes.of(4, SceneOptions.crowd(6, true));
             ScenesSource asked = new ScenesSource(crowd, 5, 10, tokenizer, vicuna);
             ScenesSource told = new ScenesSource(Scenes.of(5), 2, 1, tokenizer, vicuna);
             return asked.grounded(GRID).fingerprint()

@@ -85,7 +85,7 @@ class CaptionWriterTest {
     @ParameterizedTest
     @ValueSource(ints = {0, SceneOptions.USUAL_FORMS_ASKED, 6})
     void ofACrowdItTellsTheWholeAndOfEachShapeWhatIsAsked(int forms) {
-        Scene scene = Scenes.of(7, SceneOptions.crowd(forms)).scene(0);
+        Scene scene = Scenes.of(7, SceneOptions.crowd(forms, false)).scene(0);
         ScenePlan plan = scene.plan();
         assertThat(scene.caption().split("(?<=\\.) ")).hasSize(8);
         assertThat(scene.caption())

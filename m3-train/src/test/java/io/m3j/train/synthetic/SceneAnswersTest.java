@@ -58,7 +58,7 @@ class SceneAnswersTest {
     @ParameterizedTest
     @ValueSource(ints = {0, SceneOptions.USUAL_FORMS_ASKED, 6})
     void ofACrowdEachShapeIsAskedForOneThing(int forms) {
-        Scenes crowd = Scenes.of(SCENES.seed(), SceneOptions.crowd(forms));
+        Scenes crowd = Scenes.of(SCENES.seed(), SceneOptions.crowd(forms, false));
         for (int i = 0; i < COUNT; i++) {
             Scene scene = crowd.scene(i);
             List<Question> attributes =
@@ -75,6 +75,37 @@ class SceneAnswersTest {
                     .hasSize(6 - forms);
             assertThat(scene.questions()).hasSize(10);
         }
+    }
+
+    /** What is asked for is there once, or not at all, and all else with a number is of the other kind. */
+    @Test
+    void ofACrowdANumberIsAskedForThatMayBeMissing() {
+        Scenes crowd = Scenes.of(SCENES.seed(), SceneOptions.crowd(3, true));
+        int missing = 0;
+        int others = 0;
+        for (int i = 0; i < COUNT; i++) {
+            Scene scene = crowd.scene(i);
+            Question asked =
+                    only(
+                            scene.questions().stream()
+                                    .filter(question -> question.family() == Family.READING));
+            List<ScenePlan.Text> numbers =
+                    scene.plan().readables().stream()
+                            .filter(text -> text.kind().hasNumber())
+                            .toList();
+            List<ScenePlan.Text> named =
+                    numbers.stream().filter(t -> names(asked, t.kind().word())).toList();
+            assertThat(named).hasSizeLessThanOrEqualTo(1);
+            String answer = named.isEmpty() ? "no number" : named.get(0).text();
+            assertThat(asked.answer()).isEqualTo(answer);
+            assertThat(scene.questions()).hasSize(11);
+            assertThat(scene.caption()).containsOnlyOnce(" says " + answer + ".");
+            missing += named.isEmpty() ? 1 : 0;
+            others += numbers.size() - named.size();
+        }
+        assertThat(missing).isBetween(COUNT * 22 / 100, COUNT * 28 / 100);
+        // 11.25 cells are left on average, six of ten of them numbers.
+        assertThat(others).isBetween(6 * COUNT, 7 * COUNT);
     }
 
     private static void checkAttribute(ScenePlan plan, Question question) {

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -132,8 +133,45 @@ class ScenesSourceTest {
             longer.add(piece);
             read.set(grounding.patches()[i], longer);
         }
-        // Every word of the scenes is one piece of this tokenizer.
-        assertThat(read).isEqualTo(words);
+        // Every word of the scenes is one piece of this tokenizer; a first digit has one for its
+        // space, too.
+        assertThat(read).isEqualTo(words.stream().map(ScenesSourceTest::pieces).toList());
+    }
+
+    private static List<String> pieces(List<String> words) {
+        return words.stream()
+                .flatMap(word -> Stream.of(word.split("(?<= )")))
+                .map(String::strip)
+                .toList();
+    }
+
+    @Test
+    void aFirstDigitHasTheIdsThatAnAnswerBeginsWith() {
+        ScenePlan.Text number = SCENES.scene(7).plan().readables().get(2);
+        long[] answer = TOKENIZER.encodeWithoutSpecials(number.text());
+        long kind = TOKENIZER.encodeWithoutSpecials(number.kind().word())[0];
+        double aside = number.spot().halfWidth() / 2;
+        Grounding grounding = source.grounded(24).get(7).groundings().get(0);
+        assertThat(idsAt(grounding, number.spot().x() - aside, number.spot().y()))
+                .startsWith(kind, answer[0], answer[1]);
+        assertThat(idsAt(grounding, number.spot().x() + aside, number.spot().y()))
+                .startsWith(kind, answer[2]);
+    }
+
+    private static long[] idsAt(Grounding grounding, double x, double y) {
+        return IntStream.range(0, grounding.patches().length)
+                .filter(i -> grounding.patches()[i] == patchAt(x, y))
+                .mapToLong(i -> grounding.ids()[i])
+                .toArray();
+    }
+
+    @Test
+    void aCrowdThatIsAskedForANumberHasOneQuestionMore() {
+        Scenes crowd = Scenes.of(3, SceneOptions.crowd(3, true));
+        assertThat(new ScenesSource(crowd, 1, 11, TOKENIZER, VICUNA).get(0).images()).hasSize(1);
+        assertThatThrownBy(() -> new ScenesSource(crowd, 1, 12, TOKENIZER, VICUNA))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining("1 to 11 expected, found 12");
     }
 
     @Test
@@ -147,7 +185,7 @@ class ScenesSourceTest {
             var number = plan.readables().get(2);
             double aside = number.spot().halfWidth() / 2;
             assertThat(at(words, number.spot().x() - aside, number.spot().y()))
-                    .contains(number.text().substring(0, 1));
+                    .contains(" " + number.text().substring(0, 1));
             assertThat(at(words, number.spot().x() + aside, number.spot().y()))
                     .contains(number.text().substring(1));
             assertThat(words).anySatisfy(w -> assertThat(w).contains(plan.place().word()));
@@ -234,9 +272,13 @@ class ScenesSourceTest {
 
     /** The words of the patch whose middle is nearest. */
     private static List<String> at(List<List<String>> words, double x, double y) {
+        return words.get(patchAt(x, y));
+    }
+
+    private static int patchAt(double x, double y) {
         int column = (int) Math.min(23, Math.max(0, Math.floor(x / 14)));
         int row = (int) Math.min(23, Math.max(0, Math.floor(y / 14)));
-        return words.get(row * 24 + column);
+        return row * 24 + column;
     }
 
     /** All things stand along one diagonal, so that none is to the left, right, above or below another. */
