@@ -49,11 +49,17 @@ public final class M3Tokenizer implements AutoCloseable {
      *
      * @param directory the directory of a checkpoint or of a tokenizer alone
      * @return the tokenizer; the caller closes it
-     * @throws M3Exception if the directory has neither, or a file of it is broken or not supported
+     * @throws M3Exception if there is no such directory, it has neither, or a file of it is broken or not supported
      */
     public static M3Tokenizer load(Path directory) {
         Path model = required(directory, "directory").resolve("tokenizer.model");
         Path json = directory.resolve("tokenizer.json");
+        if (Files.notExists(directory)) {
+            throw new M3Exception(
+                    directory
+                            + ": expected a directory with tokenizer.model or tokenizer.json, found"
+                            + " nothing");
+        }
         boolean hasModel = Files.isRegularFile(model);
         if (!hasModel && !Files.isRegularFile(json)) {
             throw new M3Exception(

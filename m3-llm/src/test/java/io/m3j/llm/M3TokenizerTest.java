@@ -40,6 +40,15 @@ class M3TokenizerTest {
     }
 
     @Test
+    void aDirectoryThatIsNotThereIsNotToldToLackFiles() {
+        Path nowhere = directory.resolve("nowhere");
+        assertThatThrownBy(() -> M3Tokenizer.load(nowhere))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining(nowhere + ": expected a directory")
+                .hasMessageEndingWith("found nothing");
+    }
+
+    @Test
     void aModelAloneIsEnoughAndLegacy() {
         try (M3Tokenizer tokenizer = M3Tokenizer.load(directory)) {
             assertThat(tokenizer.encode("a</s>b")).containsExactly(1, 264, 2, 265);
