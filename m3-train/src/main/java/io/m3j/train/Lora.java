@@ -62,29 +62,22 @@ public final class Lora {
      * @param options which layers, and how large
      * @param seed of A
      * @return the adapters
-     * @throws M3Exception if no layer matches, or a part of one that does is frozen
+     * @throws M3Exception if no layer matches one of the targets, or a part of one that does is frozen
      */
     public static Lora attach(TrainableModel model, LoraOptions options, long seed) {
         required(options, "options");
         List<String> weights = new ArrayList<>();
-        List<String> others = new ArrayList<>();
+        List<String> modules = new ArrayList<>();
         for (String name : List.copyOf(model.parameters().keySet())) {
             if (isLinear(name, model.parameter(name).getShape())) {
                 String module = module(model, name);
-                (options.matches(module) ? weights : others).add(name);
+                modules.add(module);
+                if (options.matches(module)) {
+                    weights.add(name);
+                }
             }
         }
-        if (weights.isEmpty()) {
-            throw new M3Exception(
-                    "lora, targets "
-                            + options.targets()
-                            + ": expected names of linear layers, found none of them; this model has"
-                            + " such as "
-                            + others.stream()
-                                    .limit(SHOWN)
-                                    .map(name -> module(model, name))
-                                    .toList());
-        }
+        requireAll(options, modules);
         for (String weight : weights) {
             Shape shape = model.parameter(weight).getShape();
             int inputs = Math.toIntExact(shape.get(1));
@@ -100,6 +93,24 @@ public final class Lora {
             model.adapters().add(weight, adapter(weight, options), down.flip(), up);
         }
         return frozen(new Lora(model, options, weights));
+    }
+
+    /** A name that is mistyped must not leave its layers as they are without a word. */
+    private static void requireAll(LoraOptions options, List<String> modules) {
+        List<String> unknown =
+                options.targets().stream()
+                        .filter(
+                                target ->
+                                        modules.stream().noneMatch(m -> options.matches(target, m)))
+                        .toList();
+        if (!unknown.isEmpty()) {
+            throw new M3Exception(
+                    "lora, targets "
+                            + unknown
+                            + ": expected names of linear layers, found none of them; this model has"
+                            + " such as "
+                            + modules.stream().limit(SHOWN).toList());
+        }
     }
 
     /**

@@ -83,9 +83,13 @@ public record LoraOptions(
      * @return whether it is to be adapted
      */
     public boolean matches(String module) {
-        if (expression) {
-            return Pattern.matches(targets.get(0), module);
-        }
-        return targets.stream().anyMatch(t -> module.equals(t) || module.endsWith("." + t));
+        return targets.stream().anyMatch(target -> matches(target, module));
+    }
+
+    /** Whether one of the targets means a linear layer. */
+    boolean matches(String target, String module) {
+        return expression
+                ? Pattern.matches(target, module)
+                : module.equals(target) || module.endsWith("." + target);
     }
 }

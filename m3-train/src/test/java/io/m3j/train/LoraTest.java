@@ -279,6 +279,10 @@ class LoraTest {
                     .isInstanceOf(M3Exception.class)
                     .hasMessageContaining("[query]")
                     .hasMessageContaining("such as");
+            LoraOptions mistyped = new LoraOptions(List.of("q_proj", "vproj"), false, 4, 8);
+            assertThatThrownBy(() -> Lora.attach(model, mistyped, 1))
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessageContaining("[vproj]: expected names of linear layers");
             assertThatThrownBy(() -> Lora.attach(model, LAYERS, 1))
                     .isInstanceOf(M3Exception.class)
                     .hasMessageContaining("model.layers.0.self_attn.q_proj is of the decoder")
