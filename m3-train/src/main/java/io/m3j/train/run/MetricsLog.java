@@ -3,6 +3,7 @@ package io.m3j.train.run;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
+import io.m3j.core.Scale;
 import io.m3j.train.Part;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -95,10 +96,20 @@ final class MetricsLog implements AutoCloseable {
 
     private static ObjectNode losses(ObjectNode json, StepTally tally) {
         json.put("loss", tally.loss());
-        ObjectNode byScale = json.putObject("loss_by_scale");
-        tally.lossByScale().forEach((scale, loss) -> byScale.put(scale.toString(), loss));
+        byScale(json, "loss_by_scale", tally.lossByScale());
+        if (!tally.distillation().isEmpty()) {
+            byScale(json, "distillation_by_scale", tally.distillation());
+        }
+        if (!tally.consistency().isEmpty()) {
+            byScale(json, "consistency_by_scale", tally.consistency());
+        }
         tally.grounding().ifPresent(loss -> json.put("grounding", loss));
         return json;
+    }
+
+    private static void byScale(ObjectNode json, String key, Map<Scale, Double> values) {
+        ObjectNode object = json.putObject(key);
+        values.forEach((scale, value) -> object.put(scale.toString(), value));
     }
 
     private void add(ObjectNode line) {

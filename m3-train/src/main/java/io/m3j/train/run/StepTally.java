@@ -10,14 +10,29 @@ import java.util.TreeMap;
 /** Sums up what the batches of one step, or of one evaluation, said. */
 final class StepTally {
 
-    private double loss;
-    private double weights;
+    private final Mean loss = new Mean();
+    private final Mean grounding = new Mean();
+    private final Map<Scale, Mean> crossEntropy = new TreeMap<>();
+    private final Map<Scale, Mean> distillation = new TreeMap<>();
+    private final Map<Scale, Mean> consistency = new TreeMap<>();
     private long examples;
     private long positions;
-    private double grounding;
-    private double groundingWeights;
-    private final Map<Scale, Double> sums = new TreeMap<>();
-    private final Map<Scale, Double> weightsByScale = new TreeMap<>();
+
+    /** A weighted mean. */
+    private static final class Mean {
+
+        private double sum;
+        private double weights;
+
+        void add(double value, double weight) {
+            sum += weight * value;
+            weights += weight;
+        }
+
+        double value() {
+            return sum / weights;
+        }
+    }
 
     /**
      * @param result of a batch
@@ -26,22 +41,19 @@ final class StepTally {
      * @param weight that it has among the others
      */
     void add(StepResult result, double share, int count, double weight) {
-        loss += weight * (result.loss() / share);
-        weights += weight;
+        loss.add(result.loss() / share, weight);
         examples += count;
         positions += result.positions();
-        result.grounding()
-                .ifPresent(
-                        value -> {
-                            grounding += weight * value;
-                            groundingWeights += weight;
-                        });
-        result.crossEntropy()
-                .forEach(
-                        (scale, value) -> {
-                            sums.merge(scale, weight * value, Double::sum);
-                            weightsByScale.merge(scale, weight, Double::sum);
-                        });
+        result.grounding().ifPresent(value -> grounding.add(value, weight));
+        addAll(crossEntropy, result.crossEntropy(), weight);
+        addAll(distillation, result.distillation(), weight);
+        addAll(consistency, result.consistency(), weight);
+    }
+
+    private static void addAll(Map<Scale, Mean> means, Map<Scale, Double> values, double weight) {
+        values.forEach(
+                (scale, value) ->
+                        means.computeIfAbsent(scale, key -> new Mean()).add(value, weight));
     }
 
     boolean isEmpty() {
@@ -50,20 +62,34 @@ final class StepTally {
 
     /** The weighted mean. */
     double loss() {
-        return loss / weights;
+        return loss.value();
     }
 
     /** The weighted means, of the batches that had the scale. */
     Map<Scale, Double> lossByScale() {
-        Map<Scale, Double> means = new TreeMap<>();
-        sums.forEach((scale, sum) -> means.put(scale, sum / weightsByScale.get(scale)));
-        return Collections.unmodifiableMap(means);
+        return values(crossEntropy);
+    }
+
+    /** Divergences from the finest scale, likewise; empty if they take no part. */
+    Map<Scale, Double> distillation() {
+        return values(distillation);
+    }
+
+    /** Divergences from the next finer scale, likewise; empty if they take no part. */
+    Map<Scale, Double> consistency() {
+        return values(consistency);
+    }
+
+    private static Map<Scale, Double> values(Map<Scale, Mean> means) {
+        Map<Scale, Double> values = new TreeMap<>();
+        means.forEach((scale, mean) -> values.put(scale, mean.value()));
+        return Collections.unmodifiableMap(values);
     }
 
     /** The weighted mean of the batches that had it. */
     OptionalDouble grounding() {
-        return groundingWeights > 0
-                ? OptionalDouble.of(grounding / groundingWeights)
+        return grounding.weights > 0
+                ? OptionalDouble.of(grounding.value())
                 : OptionalDouble.empty();
     }
 
