@@ -1,5 +1,6 @@
 package io.m3j.train.run;
 
+import io.m3j.core.M3Exception;
 import io.m3j.llm.M3Config;
 import io.m3j.llm.M3Tokenizer;
 import io.m3j.llm.PromptTemplate;
@@ -15,11 +16,13 @@ import io.m3j.train.synthetic.SceneOptions;
 import io.m3j.train.synthetic.Scenes;
 import io.m3j.train.synthetic.ScenesSource;
 import io.m3j.vision.ClipVisionConfig;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.stream.IntStream;
 
 /**
  * The examples that a recipe names, written with tokenizer and template of its model. Close it when the
@@ -53,7 +56,7 @@ public final class DataSources implements AutoCloseable {
     /**
      * @param recipe names model and data
      * @return its examples
-     * @throws io.m3j.core.M3Exception if a file is missing or broken
+     * @throws M3Exception if a file or folder is missing, or a file broken
      */
     public static DataSources open(Recipe recipe) {
         M3Tokenizer tokenizer = M3Tokenizer.load(recipe.model().directory());
@@ -92,9 +95,7 @@ public final class DataSources implements AutoCloseable {
 
     private ExampleSource opened(DataSource source) {
         if (source instanceof DataSource.Llava llava) {
-            Path annotations = llava.annotations();
-            return new LlavaDataset(
-                    annotations, llava.images(), new LabelMask(template, tokenizer));
+            return conversations(llava);
         }
         DataSource.Scenes scenes = (DataSource.Scenes) source;
         ScenesSource examples =
@@ -113,6 +114,23 @@ public final class DataSources implements AutoCloseable {
             examples = examples.captioned();
         }
         return gridSide.isPresent() ? examples.grounded(gridSide.getAsInt()) : examples;
+    }
+
+    private ExampleSource conversations(DataSource.Llava llava) {
+        Path images = llava.images();
+        ExampleSource examples =
+                new LlavaDataset(llava.annotations(), images, new LabelMask(template, tokenizer));
+        boolean pictured =
+                IntStream.range(0, examples.size()).anyMatch(i -> examples.pictures(i) > 0);
+        if (pictured && !Files.isDirectory(images)) {
+            throw new M3Exception(
+                    images
+                            + ": expected the folder of the pictures of "
+                            + llava.annotations()
+                            + ", found "
+                            + (Files.exists(images) ? "a file" : "nothing"));
+        }
+        return examples;
     }
 
     /**

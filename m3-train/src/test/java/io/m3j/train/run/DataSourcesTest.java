@@ -1,7 +1,9 @@
 package io.m3j.train.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.m3j.core.M3Exception;
 import io.m3j.llm.M3Tokenizer;
 import io.m3j.llm.PromptTemplate;
 import io.m3j.train.data.ExampleSource;
@@ -10,8 +12,11 @@ import io.m3j.train.recipe.Recipe;
 import io.m3j.train.synthetic.SceneOptions;
 import io.m3j.train.synthetic.Scenes;
 import io.m3j.train.synthetic.ScenesSource;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** From the names in a recipe to examples. */
 class DataSourcesTest {
@@ -47,6 +52,34 @@ class DataSourcesTest {
             assertThat(stage.get(0).groundings()).hasSize(1);
             assertThat(stage.get(5).groundings()).hasSize(1);
         }
+    }
+
+    /** Else each of its pictures were missing, and a recipe that skips those went on to its limit. */
+    @Test
+    void aFolderOfPicturesThatIsNotThereIsRefusedBeforeAnyIsMissing(@TempDir Path directory)
+            throws IOException {
+        String turns =
+                "'conversations':[{'from':'human','value':'Hi'},{'from':'gpt','value':'Ho'}]}";
+        Recipe text = recipe(directory, "{'id':'a'," + turns);
+        try (DataSources sources = DataSources.open(text)) {
+            assertThat(sources.data().examples().size()).isEqualTo(1);
+        }
+        Recipe pictured = recipe(directory, "{'id':'a','image':'a.png'," + turns);
+        assertThatThrownBy(() -> DataSources.open(pictured))
+                .isInstanceOf(M3Exception.class)
+                .hasMessageContaining(directory.resolve("pictures").toString())
+                .hasMessageContaining("expected the folder of the pictures of")
+                .hasMessageContaining("data.jsonl");
+    }
+
+    private static Recipe recipe(Path directory, String line) throws IOException {
+        Path file =
+                Files.writeString(directory.resolve("data.jsonl"), line.replace('\'', '"') + "\n");
+        String source =
+                "{'annotations':'" + file + "','images':'" + directory.resolve("pictures") + "'}";
+        String more =
+                "{'model':{'random':'.','template':'vicuna_v1'},'data':[{'llava':" + source + "}]}";
+        return Recipe.of("recipe", MiniRun.recipe(more.replace('\\', '/')), MODEL);
     }
 
     private static String byHand() {
