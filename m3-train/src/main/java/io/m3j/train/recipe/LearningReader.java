@@ -99,13 +99,16 @@ final class LearningReader {
         return rates(optimizer());
     }
 
-    private static Map<Part, Double> rates(ConfigJson json) {
+    /** That of a part which is frozen need not be said. */
+    private Map<Part, Double> rates(ConfigJson json) {
         Map<Part, Double> rates = new EnumMap<>(Part.class);
         JsonNode value = json.raw("learning_rate");
         if (value.isObject()) {
             ConfigJson parts = json.object("learning_rate").only(words(Part.values()));
+            Set<Part> frozen = frozen();
             for (Part part : Part.values()) {
-                rates.put(part, positive(parts, word(part)));
+                boolean left = frozen.contains(part) && !parts.has(word(part));
+                rates.put(part, left ? 0 : positive(parts, word(part)));
             }
         } else {
             double all = positive(json, "learning_rate");

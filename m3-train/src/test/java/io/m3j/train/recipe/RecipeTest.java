@@ -10,6 +10,7 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.Pooling;
 import io.m3j.core.Scale;
 import io.m3j.core.torch.FloatType;
+import io.m3j.train.LoraOptions;
 import io.m3j.train.LossOptions;
 import io.m3j.train.Part;
 import io.m3j.train.Schedule;
@@ -38,7 +39,7 @@ class RecipeTest {
                     + "        {'llava':{'annotations':'a.json','images':'i'}}],"
                     + "'batch':{'size':4,'accumulation':8,'group_by_length':true,'loaders':2},"
                     + "'max_length':300,'scales':[576,1,9],'pooling':'spatial',"
-                    + "'loss':{'weights':{'1':1,'9':2,'576':5},'distillation':0.5,'temperature':2},"
+                    + "'loss':{'weights':{'1':1,'9':2,'576':5},'distillation':0.5,'consistency':0.25,'temperature':2,'grounding':0.75},"
                     + "'optimizer':{'learning_rate':{'tower':1e-5,'projector':2e-5,'decoder':3e-5},"
                     + "             'weight_decay':0.1,'betas':[0.8,0.95],'epsilon':1e-6,'clip_norm':1},"
                     + "'schedule':{'kind':'linear','warm_up_ratio':0.03},"
@@ -95,6 +96,9 @@ class RecipeTest {
         assertThat(recipe.saved()).isEqualTo(FloatType.FLOAT32);
         assertThat(recipe.loss().scales()).containsExactly(Scale.of(1), Scale.of(9), Scale.of(576));
         assertThat(recipe.loss().distillation()).isEqualTo(0.5);
+        assertThat(recipe.loss().consistency()).isEqualTo(0.25);
+        assertThat(recipe.loss().temperature()).isEqualTo(2);
+        assertThat(recipe.loss().grounding()).isEqualTo(0.75);
         assertThat(recipe.rates()).containsEntry(Part.DECODER, 3e-5);
         assertThat(recipe.optimizer().beta2()).isEqualTo(0.95);
         assertThat(recipe.optimizer().decay()).isEqualTo(0.1);
@@ -105,6 +109,27 @@ class RecipeTest {
         assertThat(recipe.checkpoints()).isEqualTo(new CheckpointPlan(50, 5, 3));
         assertThat(recipe.faults()).isEqualTo(new FaultPlan(OnFault.SKIP, OnFault.SKIP, 7));
         assertThat(recipe.seed()).isEqualTo(42);
+    }
+
+    @Test
+    void aFrozenPartNeedsNoRate() throws IOException {
+        Recipe recipe =
+                read(
+                        PLAIN.replace(
+                                "'learning_rate':0.01}",
+                                "'learning_rate':{'projector':1e-5,'decoder':2e-4}},"
+                                        + "'loss':{'mode':'one_random_scale'},"
+                                        + "'freeze':['tower'],'lora':{'targets':['q_proj'],'r':4,"
+                                        + "'alpha':8,'dropout':0.1},"
+                                        + "'curriculum':[{'until_step':2,'scales':[1],"
+                                        + "'learning_rate':{'projector':0.5,'decoder':0.25}}]"));
+        assertThat(recipe.frozen()).containsExactly(Part.TOWER);
+        assertThat(recipe.loss().mode()).isEqualTo(LossOptions.Mode.ONE_RANDOM_SCALE);
+        assertThat(recipe.lora()).contains(new LoraOptions(List.of("q_proj"), false, 4, 8, 0.1));
+        assertThat(recipe.rates())
+                .isEqualTo(Map.of(Part.TOWER, 0.0, Part.PROJECTOR, 1e-5, Part.DECODER, 2e-4));
+        assertThat(recipe.curriculum().get(0).rates())
+                .isEqualTo(Map.of(Part.TOWER, 0.0, Part.PROJECTOR, 0.5, Part.DECODER, 0.25));
     }
 
     @Test
