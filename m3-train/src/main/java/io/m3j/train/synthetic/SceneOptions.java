@@ -15,7 +15,8 @@ import io.m3j.core.M3Exception;
  * @param typefaces how many of the {@value Lettering#COUNT} typefaces are used
  * @param clutter how much noise, confetti and lines lie behind the things: 0 none, 1 the usual
  * @param crowded whether every cell beside the big object is filled, by six small shapes and mostly
- *     something to read; only the background, the big object and the shapes can then be asked about
+ *     something to read; only the background, the big object and the shapes can then be asked about, and a
+ *     number if {@code numberAsked}
  * @param formsAsked of a crowd's six small shapes, how many are asked for their form by their colour; the
  *     others for their colour by their form
  * @param numberAsked whether a crowd is asked for a number, too, which is not there in one crowd of four
