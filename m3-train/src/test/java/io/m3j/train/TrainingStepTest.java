@@ -283,13 +283,31 @@ class TrainingStepTest {
                 .isEqualTo(divergence > 0 ? weights.keySet() : Set.of());
         assertThat(result.distillation().values()).allMatch(value -> value == 0);
         model.zeroGradients();
-        double each = 0;
+        assertThat(result.loss()).isCloseTo(oneByOne(step, text, weights, 0.5), within(1e-5));
+        Gathered.assertClose(once, gradients(), 1e-5);
+    }
+
+    @Test
+    void eachScaleWeighsAsItIsTold() {
+        TrainingStep step = new TrainingStep(model, StepOptions.plain(2048));
+        Map<Scale, Double> weights = Map.of(Scale.of(1), 0.25, Scale.of(9), 0.5, Scale.of(36), 1.5);
+        LossOptions loss = new LossOptions(weights, LossOptions.Mode.ALL_SCALES, 0, 0, 1, 0);
+        double together = step.accumulate(mixed, loss, 0.5, 0).loss();
+        Map<String, float[]> once = gradients();
+        model.zeroGradients();
+        assertThat(together).isCloseTo(oneByOne(step, mixed, weights, 0.5), within(1e-5));
+        Gathered.assertClose(once, gradients(), 1e-5);
+    }
+
+    /** Each scale in a step of its own, with its weight for a share. */
+    private static double oneByOne(
+            TrainingStep step, TrainingBatch batch, Map<Scale, Double> weights, double share) {
+        double loss = 0;
         for (Map.Entry<Scale, Double> entry : weights.entrySet()) {
             LossOptions alone = LossOptions.mean(List.of(entry.getKey()));
-            each += step.accumulate(text, alone, 0.5 * entry.getValue(), 0).loss();
+            loss += step.accumulate(batch, alone, share * entry.getValue(), 0).loss();
         }
-        assertThat(result.loss()).isCloseTo(each, within(1e-5));
-        Gathered.assertClose(once, gradients(), 1e-5);
+        return loss;
     }
 
     @Test
