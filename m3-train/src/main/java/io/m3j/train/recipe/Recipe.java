@@ -17,10 +17,12 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * All that a training run is told. Read from JSON by {@link #read}; {@code docs/guides/recipes.md} lists
@@ -203,6 +205,20 @@ public record Recipe(
      */
     public List<Scale> scalesAt(long step, long total, List<Scale> all) {
         return stageAt(step, total).map(CurriculumStage::scales).orElse(all);
+    }
+
+    /**
+     * @param step steps that have been taken
+     * @param total steps of the run
+     * @param all scales that take part in the loss
+     * @return those that took part in any of these steps, in their order
+     */
+    public List<Scale> scalesBefore(long step, long total, List<Scale> all) {
+        Set<Scale> taken = new HashSet<>();
+        Stream.concat(Stream.of(0L), curriculum.stream().map(stage -> stage.end(total)))
+                .filter(first -> first < step)
+                .forEach(first -> taken.addAll(scalesAt(first, total, all)));
+        return all.stream().filter(taken::contains).toList();
     }
 
     /**

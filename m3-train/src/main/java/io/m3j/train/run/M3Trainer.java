@@ -337,7 +337,8 @@ public final class M3Trainer implements AutoCloseable {
         if (state.bestStep() >= 0 && state.bestStep() != state.step()) {
             keeper.readBest(state);
         }
-        PublishedModel.write(model, lora, directory, recipe, scales);
+        List<Scale> learnt = recipe.scalesBefore(state.step(), total, scales);
+        PublishedModel.write(model, lora, directory, recipe, learnt);
     }
 
     private RunReport report(boolean ended) {

@@ -35,7 +35,7 @@ final class PublishedModel {
      * @param lora its adapters
      * @param directory of the run
      * @param recipe of the run
-     * @param scales that were trained
+     * @param scales that were trained; none leaves those that the model names itself
      */
     static void write(
             TrainableModel model,
@@ -58,8 +58,10 @@ final class PublishedModel {
     private static void describe(Path config, Recipe recipe, List<Scale> scales)
             throws IOException {
         ObjectNode json = (ObjectNode) ConfigJson.read(config).node();
-        ArrayNode tokens = json.putArray(SCALES_KEY);
-        scales.forEach(scale -> tokens.add(scale.tokens()));
+        if (!scales.isEmpty()) {
+            ArrayNode tokens = json.putArray(SCALES_KEY);
+            scales.forEach(scale -> tokens.add(scale.tokens()));
+        }
         json.put(POOLING_KEY, recipe.step().pooling().name().toLowerCase(Locale.ROOT));
         Files.writeString(config, json.toPrettyString());
     }

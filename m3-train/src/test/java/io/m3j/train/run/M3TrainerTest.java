@@ -151,6 +151,12 @@ class M3TrainerTest {
     }
 
     @Test
+    void scalesWhoseStageTheRunDidNotReachAreNotNamed() {
+        run(with("{'steps':1,'curriculum':[{'until_step':2,'scales':[9]}]}"), "run");
+        assertThat(M3Config.read(directory.resolve("run/model")).scales()).containsExactly(9);
+    }
+
+    @Test
     void theCurriculumsScalesAreTrained() {
         Told told = new Told(0);
         Recipe recipe = with("{'steps':3,'curriculum':[{'until_step':2,'scales':[1]}]}");
