@@ -22,10 +22,13 @@ final class AnyResolutionKeys {
     private static final String MERGE = "mm_patch_merge_type";
     private static final Pattern ANY = Pattern.compile("anyres(?:_max_([1-9]\\d{0,3}))?");
 
-    /** The authors' scripts also write the list as a text of Python tuples. */
+    /**
+     * The authors' scripts also write the list as a text of Python tuples. The repetition takes no step back, for
+     * which a long list would need a deep stack.
+     */
     private static final Pattern TEXT_LIST =
             Pattern.compile(
-                    "\\s*[\\[(](\\s*[\\[(]\\s*\\d+\\s*,\\s*\\d+\\s*[\\])]\\s*,?)+\\s*[\\])]\\s*");
+                    "\\s*[\\[(](?:\\s*[\\[(]\\s*\\d{1,6}\\s*,\\s*\\d{1,6}\\s*[\\])]\\s*,?)++\\s*[\\])]\\s*");
 
     private static final Pattern TEXT_PAIR = Pattern.compile("(\\d{1,6})\\s*,\\s*(\\d{1,6})");
 

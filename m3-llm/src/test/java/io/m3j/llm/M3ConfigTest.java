@@ -194,6 +194,15 @@ class M3ConfigTest {
         Path nowhere = edited("llava-next-hf", none);
         Files.delete(nowhere.resolve("preprocessor_config.json"));
         assertThat(M3Config.read(nowhere).anyResolution().orElseThrow().pinpoints()).hasSize(5);
+        String many = "[" + "(336, 672), ".repeat(5000) + "]";
+        Path text = edited("llava-next-m3-bf16", c -> c.put("image_grid_pinpoints", many));
+        assertThat(M3Config.read(text).anyResolution().orElseThrow().pinpoints()).hasSize(5000);
+        refused(
+                edited(
+                        "llava-next-m3-bf16",
+                        c -> c.put("image_grid_pinpoints", "[(1000336, 672)]")),
+                "image_grid_pinpoints: expected a list of pairs",
+                "1000336");
         refused(edited("llava-next-m3-bf16", none), "image_grid_pinpoints", "any resolution");
         refused(
                 edited("llava-next-m3-bf16", c -> c.put("image_grid_pinpoints", "(1x1),(6x6)")),

@@ -39,6 +39,9 @@ final class FrameDecoder implements AutoCloseable {
 
     private static final double TOLERATED_SECONDS = 0.25;
 
+    /** FFmpeg's name of MPEG's, in which not every frame has a time: behind a jump it guesses others. */
+    private static final String PROGRAM_STREAM = "mpeg";
+
     private final String name;
     private final AVPacket packet = avcodec.av_packet_alloc();
     private AVFormatContext format;
@@ -179,6 +182,9 @@ final class FrameDecoder implements AutoCloseable {
 
     /** The length of the pictures themselves, not of the sound beside them. */
     private Optional<Duration> ownLength() {
+        if (isLengthGuessed()) {
+            return Optional.empty();
+        }
         if (stream.duration() > 0) {
             return Optional.of(duration(stream.duration() * unit()));
         }
@@ -206,11 +212,14 @@ final class FrameDecoder implements AutoCloseable {
 
     /** How long the video is; empty if the file does not say, or only by how large it is. */
     Optional<Duration> length() {
-        boolean guessed =
-                format.duration_estimation_method() == avformat.AVFMT_DURATION_FROM_BITRATE;
-        return ownLength.isPresent() || guessed || format.duration() <= 0
+        return ownLength.isPresent() || isLengthGuessed() || format.duration() <= 0
                 ? ownLength
                 : Optional.of(duration((double) format.duration() / avutil.AV_TIME_BASE));
+    }
+
+    /** From the file's size and the bit rate of its header, also where a stream has it. */
+    private boolean isLengthGuessed() {
+        return format.duration_estimation_method() == avformat.AVFMT_DURATION_FROM_BITRATE;
     }
 
     Orientation orientation() {
@@ -343,15 +352,20 @@ final class FrameDecoder implements AutoCloseable {
     }
 
     /**
-     * Jumps to the last key frame at or before a time, where the file allows it.
+     * @return whether the frames behind a jump have the times that they have when all is read
+     */
+    boolean canJump() {
+        return begin.isPresent() && !format.iformat().name().getString().equals(PROGRAM_STREAM);
+    }
+
+    /**
+     * Jumps to a key frame at or before a time; where the file has no index of them, to the next one behind
+     * whatever stands there.
      *
      * @param time from the beginning
-     * @return whether it was done; if not, the next frame is as it was
+     * @return whether it was done; if not, frames may be lost, and the file has to be opened anew
      */
     boolean jump(Duration time) {
-        if (begin.isEmpty()) {
-            return false;
-        }
         long stamp = begin.getAsLong() + (long) (time.toNanos() / NANOSECONDS / unit());
         if (avformat.av_seek_frame(format, stream.index(), stamp, avformat.AVSEEK_FLAG_BACKWARD)
                 < 0) {

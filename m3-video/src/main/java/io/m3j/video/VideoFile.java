@@ -29,6 +29,9 @@ public final class VideoFile implements VideoFrames {
     /** To decode so much is quicker, as a rule, than to go back to the last key frame. */
     private static final Duration WORTH_A_JUMP = Duration.ofSeconds(10);
 
+    /** About as far apart as key frames of a broadcast are; doubled each time. */
+    private static final Duration FIRST_STEP_BACK = Duration.ofSeconds(1);
+
     private static final Duration TICK = Duration.ofNanos(1000);
 
     private final String name;
@@ -164,8 +167,9 @@ public final class VideoFile implements VideoFrames {
     @Override
     public void moveTo(Duration target) {
         requireFrame();
-        if (jumps && target.minus(time).compareTo(WORTH_A_JUMP) > 0 && decoder.jump(target)) {
-            jumps = landed(target);
+        boolean stays = nextTime().filter(behind -> behind.compareTo(target) <= 0).isEmpty();
+        if (!stays && jumps && isFar(target) && decoder.canJump()) {
+            jumps = jump(target);
             if (!jumps) {
                 startAnew(); // its index is wrong: all has to be read
             }
@@ -173,22 +177,45 @@ public final class VideoFile implements VideoFrames {
         VideoFrames.super.moveTo(target);
     }
 
-    /** Whether a jump led to a frame from which the one that is wanted can be reached. */
-    private boolean landed(Duration target) {
-        try {
-            while (decoder.next(next)) {
-                Optional<Duration> reached = decoder.time(next);
-                if (reached.isEmpty() || reached.get().compareTo(target) > 0) {
+    private boolean isFar(Duration target) {
+        return target.minus(time).compareTo(WORTH_A_JUMP) > 0;
+    }
+
+    /**
+     * Goes to a frame from which the one that is wanted can be reached. That may take several jumps, each to an
+     * earlier time: some containers have no index of key frames, and those of others count in the order in
+     * which frames are coded.
+     */
+    private boolean jump(Duration target) {
+        Duration earlier = target;
+        for (Duration step = FIRST_STEP_BACK; earlier.compareTo(time) > 0; step = step.plus(step)) {
+            try {
+                if (!decoder.jump(earlier)) {
                     return false;
                 }
-                if (reached.get().compareTo(time) > 0) {
-                    nextTime = reached;
-                    looked = true;
+                if (landed(target)) {
                     return true;
                 }
+            } catch (M3Exception e) {
+                return false; // what is really damaged fails again when all is read
             }
-        } catch (M3Exception e) {
-            return false; // what is really damaged fails again when all is read
+            earlier = earlier.minus(step);
+        }
+        return false;
+    }
+
+    /** Whether a jump led between the frame on which this stands and the one that is wanted. */
+    private boolean landed(Duration target) {
+        while (decoder.next(next)) {
+            Optional<Duration> reached = decoder.time(next);
+            if (reached.isEmpty() || reached.get().compareTo(target) > 0) {
+                return false;
+            }
+            if (reached.get().compareTo(time) > 0) {
+                nextTime = reached;
+                looked = true;
+                return true;
+            }
         }
         return false;
     }

@@ -40,6 +40,7 @@ final class TestVideo {
     private int frames = 50;
     private int rate = 25;
     private int keyEvery = 12;
+    private int betweenReferences;
     private int degrees;
     private int stretch = 1;
     private int secondsOfSound;
@@ -65,6 +66,12 @@ final class TestVideo {
 
     TestVideo keyEvery(int count) {
         keyEvery = count;
+        return this;
+    }
+
+    /** Frames that refer to later ones, which are coded before them: so many in a row. */
+    TestVideo lookingAhead(int count) {
+        betweenReferences = count;
         return this;
     }
 
@@ -175,6 +182,7 @@ final class TestVideo {
         encoder.time_base(rational(1, rate)).framerate(rational(rate, 1));
         encoder.sample_aspect_ratio(rational(stretch, 1));
         encoder.gop_size(keyEvery).pix_fmt(pixels()).thread_count(1);
+        encoder.max_b_frames(betweenReferences);
         encoder.bit_rate(codec.equals("libsvtav1") ? 0 : 400_000); // that one has its own way
         if ((format.oformat().flags() & avformat.AVFMT_GLOBALHEADER) != 0) {
             encoder.flags(encoder.flags() | avcodec.AV_CODEC_FLAG_GLOBAL_HEADER);

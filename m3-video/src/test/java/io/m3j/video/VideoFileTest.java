@@ -82,15 +82,76 @@ class VideoFileTest {
         }
     }
 
-    /** Far apart they are reached by jumps, and must be the same. */
+    /**
+     * Far apart they are reached by jumps, and must be the same. The file is gone by then: what was read from its
+     * beginning again would fail.
+     */
     @ParameterizedTest
-    @CsvSource({"a.mp4, libopenh264", "b.mkv, libvpx", "c.ts, mpeg2video", "d.avi, mpeg4"})
-    void jumpsLeadToTheFramesThatReadingOnLeadsTo(String name, String codec) {
-        Path file = TestVideo.of(codec).frames(1200, 25).keyEvery(70).write(folder.resolve(name));
-        List<Integer> expected =
-                IntStream.range(0, 4).mapToObj(i -> (2 * i + 1) * 1200 / 8).toList();
+    @CsvSource({
+        "a.mp4, libopenh264, 0",
+        "b.mp4, mpeg4, 2",
+        "c.mkv, libvpx, 0",
+        "d.avi, mpeg4, 2",
+        "e.ts, mpeg2video, 0",
+        "f.ts, mpeg2video, 2",
+        "g.ts, libopenh264, 0",
+        "h.m2v, mpeg2video, 2",
+        "i.ogg, libvpx, 0",
+        "j.wmv, wmv2, 0",
+        "k.flv, flv, 0",
+        "l.gif, gif, 0",
+    })
+    void jumpsLeadToTheFramesThatReadingOnLeadsTo(String name, String codec, int lookingAhead)
+            throws IOException {
+        byte[] bytes =
+                Files.readAllBytes(
+                        TestVideo.of(codec)
+                                .frames(1000, 25)
+                                .keyEvery(70)
+                                .lookingAhead(lookingAhead)
+                                .write(folder.resolve(name)));
+        for (int frame = 400; frame < 475; frame += 3) {
+            Path file = Files.write(folder.resolve("gone-" + name), bytes);
+            try (VideoFile video = VideoFile.open(file)) {
+                video.advance();
+                Files.delete(file);
+                for (int wanted : new int[] {frame, frame + 500}) {
+                    video.moveTo(Duration.ofMillis(wanted * 40 + 5));
+                    assertThat(TestVideo.number(video.picture().rgb())).isEqualTo(wanted);
+                    assertThat(video.time().toMillis())
+                            .isBetween(wanted * 40L - 1, wanted * 40L + 1);
+                }
+            }
+        }
+    }
+
+    /** A program stream has times of some frames only: behind a jump those of others would be guessed. */
+    @ParameterizedTest
+    @CsvSource({"a.mpg, mpeg2video", "b.mpg, mpeg1video"})
+    void whereTimesAreGuessedFramesAreReachedByReadingOn(String name, String codec) {
+        Path file = TestVideo.of(codec).frames(1000, 25).keyEvery(70).write(folder.resolve(name));
+        for (int frame = 400; frame < 700; frame += 8) {
+            try (VideoFile video = VideoFile.open(file)) {
+                video.advance();
+                video.moveTo(Duration.ofMillis(frame * 40 + 5));
+                assertThat(TestVideo.number(video.picture().rgb())).isEqualTo(frame);
+            }
+        }
+    }
+
+    /** Slides of half a minute: to go to a moment within one is no reason to read all of the file again. */
+    @Test
+    void aFrameThatIsStillShownIsStayedOn() throws IOException {
+        Path file =
+                TestVideo.of("ffv1").frames(4, 1).at(i -> 30L * i).write(folder.resolve("a.mkv"));
         try (VideoFile video = VideoFile.open(file)) {
-            assertThat(numbers(new Sampling.Uniform(4).frames(video))).isEqualTo(expected);
+            video.advance();
+            Files.delete(file);
+            for (int second : new int[] {15, 29, 45, 75, 95, 200}) {
+                video.moveTo(Duration.ofSeconds(second));
+                assertThat(TestVideo.number(video.picture().rgb()))
+                        .isEqualTo(Math.min(3, second / 30));
+            }
         }
     }
 
@@ -126,6 +187,17 @@ class VideoFileTest {
     @Test
     void aFileThatDoesNotSayHowLongItIsIsSampledAllTheSame() {
         Path file = TestVideo.of("libopenh264").frames(60, 25).write(folder.resolve("a.h264"));
+        try (VideoFile video = VideoFile.open(file)) {
+            assertThat(video.length()).isEmpty();
+            assertThat(numbers(new Sampling.Uniform(3).frames(video))).hasSize(3).isSorted();
+        }
+        assertThat(numbers(all(file))).isEqualTo(upTo(60));
+    }
+
+    /** FFmpeg divides the file's size by the bit rate of its header, which need not be the true one. */
+    @Test
+    void aLengthThatIsOnlyGuessedIsNone() {
+        Path file = TestVideo.of("mpeg1video").frames(60, 25).write(folder.resolve("a.m1v"));
         try (VideoFile video = VideoFile.open(file)) {
             assertThat(video.length()).isEmpty();
             assertThat(numbers(new Sampling.Uniform(3).frames(video))).hasSize(3).isSorted();

@@ -67,7 +67,7 @@ public final class VideoEncoder {
             onFrame.accept(frame.time());
             onImage.accept(image);
             return image;
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             image.close();
             throw e;
         }
@@ -311,6 +311,14 @@ public final class VideoEncoder {
             double[] scores =
                     scorer.score(
                             candidates.stream().map(Candidate::image).toList(), scales.get(step));
+            if (scores.length != candidates.size()) {
+                throw new M3Exception(
+                        "frame scorer: expected a score for each of "
+                                + candidates.size()
+                                + " frames, found "
+                                + scores.length
+                                + " scores");
+            }
             Best<Candidate> best = new Best<>(search.kept(step, scales.size()));
             for (int i = 0; i < scores.length; i++) {
                 best.offer(candidates.get(i), scores[i]).ifPresent(c -> c.image().close());

@@ -439,6 +439,44 @@ class VideoEncoderTest {
         assertThat(model.managedArrays()).isEqualTo(before);
     }
 
+    /** A listener's failed assertion, or the heap's end. */
+    @Test
+    void anErrorLeavesNothingBehindEither() {
+        int before = model.managedArrays();
+        VideoEncoder encoder =
+                new VideoEncoder(
+                        model,
+                        time -> {
+                            throw new AssertionError("enough");
+                        });
+        assertThatThrownBy(() -> encoder.encode(video(3), EVERY, scale(0))).hasMessage("enough");
+        assertThatThrownBy(() -> encoder.collage(video(3), scale(0))).hasMessage("enough");
+        assertThat(model.managedArrays()).isEqualTo(before);
+    }
+
+    @Test
+    void aScoreForEachFrameIsExpected() {
+        int before = model.managedArrays();
+        for (int length : new int[] {0, 1, 17}) {
+            FrameScorer wrong = (frames, scale) -> new double[length];
+            assertThatThrownBy(
+                            () ->
+                                    new VideoEncoder(model)
+                                            .find(
+                                                    video(40),
+                                                    EVERY,
+                                                    wrong,
+                                                    FrameSearch.of(2),
+                                                    new TokenBudget(1000)))
+                    .isInstanceOf(M3Exception.class)
+                    .hasMessage(
+                            "frame scorer: expected a score for each of 16 frames, found "
+                                    + length
+                                    + " scores");
+            assertThat(model.managedArrays()).isEqualTo(before);
+        }
+    }
+
     @Test
     void searchesThatMakeNoSenseAreRefused() {
         assertThatThrownBy(() -> FrameSearch.of(0)).isInstanceOf(M3Exception.class);

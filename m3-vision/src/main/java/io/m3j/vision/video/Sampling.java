@@ -67,7 +67,7 @@ public sealed interface Sampling {
      * to its end, {@value #HELD} times as many frames are held as are asked for: every frame at first,
      * every second once they are that many, every fourth, and so on. What is taken then lies within half a
      * stretch of its place, counted in frames. A hundred million pixels are shared by those held: one of more
-     * than its part is made smaller (of six frames, one of more than four million).
+     * than its part is made smaller (of six frames, one of more than four million), but no smaller than 131,072.
      *
      * @param frames how many, 1 to {@value #MOST_FRAMES}
      */
@@ -152,9 +152,12 @@ public sealed interface Sampling {
             onFrame.run();
             while (video.nextTime().isPresent()) {
                 // The first moment of the rate at which the frame behind this one is shown already.
-                double next = seconds(video.nextTime().get());
-                double moment = Math.ceil((next - TOLERANCE) * framesPerSecond) / framesPerSecond;
-                video.moveTo(Duration.ofNanos(Math.round((moment + TOLERANCE) * NANOSECONDS)));
+                Duration next = video.nextTime().get();
+                double moment =
+                        Math.ceil((seconds(next) - TOLERANCE) * framesPerSecond) / framesPerSecond;
+                Duration shown = Duration.ofNanos(Math.round((moment + TOLERANCE) * NANOSECONDS));
+                // The double of a late time is coarse, and might not reach that frame at all.
+                video.moveTo(shown.compareTo(next) < 0 ? next : shown);
                 if (video.nextTime().isEmpty() && moment > endOfLast(video)) {
                     return; // the video is over by then
                 }
@@ -177,7 +180,8 @@ public sealed interface Sampling {
      * The frames with which the most different scenes begin. Four times a second a frame is compared with
      * the one that the scene began with; where they differ enough, a scene begins. The first frame
      * is always taken, and of the others those that differ most from the scene before them. So many frames
-     * are held as are asked for, and share a hundred million pixels: one of more than its part is made smaller.
+     * are held as are asked for, and share a hundred million pixels: one of more than its part is made smaller,
+     * but no smaller than 131,072.
      *
      * @param frames the most that are taken, 1 to {@value #MOST_FRAMES}
      * @param least how different two frames must be, from 0 to 1 ({@link SceneDifference})

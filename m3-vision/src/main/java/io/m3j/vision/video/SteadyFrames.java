@@ -29,6 +29,7 @@ final class SteadyFrames<T> implements VideoFrames {
     private final OptionalLong count;
     private final Runnable whenClosed;
     private T current;
+    private M3Image picture; // made of it when it was first asked for
     private long index = -1;
 
     SteadyFrames(
@@ -72,15 +73,21 @@ final class SteadyFrames<T> implements VideoFrames {
 
     @Override
     public boolean advance() {
-        if (!source.hasNext()) {
+        if (isLast() || !source.hasNext()) {
             return false;
         }
+        picture = null;
         current = source.next();
         index++;
         if (current == null) {
             throw new M3Exception(name + ", frame " + index + ": expected a picture, found null");
         }
         return true;
+    }
+
+    /** By the number that was given. */
+    private boolean isLast() {
+        return count.isPresent() && index + 1 >= count.getAsLong();
     }
 
     @Override
@@ -91,13 +98,31 @@ final class SteadyFrames<T> implements VideoFrames {
 
     @Override
     public Optional<Duration> nextTime() {
+        if (isLast()) {
+            return Optional.empty();
+        }
+        if (index >= 0) {
+            picture(); // to ask for the next one may be to draw it over this one
+        }
         return source.hasNext() ? Optional.of(timeOf(index + 1)) : Optional.empty();
+    }
+
+    /** By the rate alone, so that no picture is made of what is passed over. */
+    @Override
+    public void moveTo(Duration time) {
+        boolean more = true;
+        while (more && timeOf(index + 1).compareTo(time) <= 0) {
+            more = advance();
+        }
     }
 
     @Override
     public M3Image picture() {
         requireFrame();
-        return toPicture.apply(current);
+        if (picture == null) {
+            picture = toPicture.apply(current);
+        }
+        return picture;
     }
 
     private void requireFrame() {
@@ -113,6 +138,7 @@ final class SteadyFrames<T> implements VideoFrames {
     @Override
     public void close() {
         current = null;
+        picture = null;
         whenClosed.run();
     }
 }

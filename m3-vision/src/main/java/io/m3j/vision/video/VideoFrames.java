@@ -106,7 +106,7 @@ public interface VideoFrames extends AutoCloseable {
      *
      * @param pictures one after another
      * @param framesPerSecond above 0
-     * @param count how many there are, at least 1
+     * @param count how many there are, at least 1; what comes beyond is not read
      * @return a video of known length, which can be sampled evenly as it comes
      * @throws M3Exception if the rate or the number is out of range
      */

@@ -133,6 +133,26 @@ class SamplingPropertiesTest {
         assertThat(taken(new Sampling.Rate(1), 300, 30, true)).isEqualTo(every(30, 300));
     }
 
+    /** Doubles of a hundred days are coarser than a nanosecond. */
+    @Test
+    void samplingAtARateEndsHoweverLateFramesAre() {
+        for (long day : new long[] {0, 100, 20_000, 200_000}) {
+            List<Duration> times = new ArrayList<>();
+            for (int i = 0; i < 100; i++) {
+                times.add(Duration.ofDays(day).plusMillis(i));
+            }
+            List<Integer> taken = new ArrayList<>();
+            new Sampling.Rate(1000)
+                    .sample(
+                            new DrawnVideo(times, Optional.empty()),
+                            frame -> {
+                                taken.add(DrawnVideo.number(frame));
+                                assertThat(taken).hasSizeLessThanOrEqualTo(100);
+                            });
+            assertThat(taken).doesNotHaveDuplicates().isSorted();
+        }
+    }
+
     private static List<Integer> every(int step, int end) {
         List<Integer> numbers = new ArrayList<>();
         for (int i = 0; i < end; i += step) {

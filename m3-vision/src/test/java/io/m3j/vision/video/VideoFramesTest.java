@@ -73,6 +73,62 @@ class VideoFramesTest {
         }
     }
 
+    /** As a stream's iterator, and many a reader of files, does it: to say whether there is one more, it is drawn. */
+    private static Iterator<BufferedImage> drawnWhenAskedForMore(int frames) {
+        BufferedImage one = picture(0);
+        return IntStream.range(0, frames)
+                .mapToObj(
+                        number -> {
+                            one.setRGB(0, 0, number);
+                            return one;
+                        })
+                .iterator();
+    }
+
+    @Test
+    void aFrameStaysWhatItWasWhenTheNextIsDrawnOverIt() {
+        Sampling[] samplings = {
+            new Sampling.Rate(2),
+            new Sampling.Rate(0.7),
+            new Sampling.Uniform(3),
+            new Sampling.SceneChanges(9, 0),
+            new Sampling.Changed(new Sampling.Rate(1), 0)
+        };
+        for (Sampling sampling : samplings) {
+            for (boolean isKnown : new boolean[] {false, true}) {
+                Iterator<BufferedImage> pictures = drawnWhenAskedForMore(9);
+                try (VideoFrames video =
+                        isKnown ? VideoFrames.of(pictures, 2, 9) : VideoFrames.of(pictures, 2)) {
+                    assertThat(sampling.frames(video))
+                            .as(sampling.toString())
+                            .hasSizeGreaterThan(2)
+                            .allMatch(f -> blue(f.picture()) == f.time().toMillis() / 500);
+                }
+            }
+        }
+        try (VideoFrames video = VideoFrames.of(drawnWhenAskedForMore(2), 1)) {
+            assertThat(video.nextTime()).contains(Duration.ZERO);
+            assertThat(video.advance()).isTrue();
+            assertThat(video.nextTime()).contains(Duration.ofSeconds(1));
+            assertThat(blue(video.picture())).isZero();
+            assertThat(video.advance()).isTrue();
+            assertThat(video.nextTime()).isEmpty();
+            assertThat(blue(video.picture())).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void framesBeyondTheNumberThatWasGivenAreNotRead() {
+        try (VideoFrames video = VideoFrames.of(reused(9), 1, 4)) {
+            assertThat(new Sampling.Rate(1).frames(video)).hasSize(4);
+            assertThat(video.advance()).isFalse();
+        }
+        // Fewer than that are no mistake: the number may come from a header.
+        try (VideoFrames video = VideoFrames.of(reused(3), 1, 4)) {
+            assertThat(new Sampling.Uniform(4).frames(video)).hasSize(3);
+        }
+    }
+
     @Test
     void aStreamIsClosedWithItsVideo() {
         List<String> told = new ArrayList<>();
