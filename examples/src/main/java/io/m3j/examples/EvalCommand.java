@@ -100,6 +100,12 @@ final class EvalCommand implements Callable<Integer> {
                     "Tokens after which an answer ends. Default: the benchmark's, 16 of scenes.")
     private Integer maxNewTokens;
 
+    @Option(
+            names = "--blank",
+            description =
+                    "Ask about a grey picture in place of each: what the questions tell by themselves.")
+    private boolean blank;
+
     @Option(names = "--limit", paramLabel = "N", description = "Ask the first N questions alone.")
     private Integer limit;
 
@@ -143,6 +149,9 @@ final class EvalCommand implements Callable<Integer> {
         List<Question> asked = benchmark.read(questions, Optional.ofNullable(images));
         if (limit != null && limit < asked.size()) {
             asked = asked.subList(0, limit);
+        }
+        if (blank) {
+            asked = asked.stream().map(Question::blank).toList();
         }
         EvaluationReport report = evaluated(benchmark, asked, directory, chosen);
         report.write(out.resolve(EvaluationReport.FILE));
@@ -208,6 +217,9 @@ final class EvalCommand implements Callable<Integer> {
         settings.put("precision", loaded.precision().precision().label());
         settings.put("pooling", pooling);
         settings.put("max_new_tokens", String.valueOf(newTokens));
+        if (blank) {
+            settings.put("pictures", "blank");
+        }
         options.imageMode().ifPresent(mode -> settings.put("image_mode", label(mode)));
         options.visionTower()
                 .ifPresent(

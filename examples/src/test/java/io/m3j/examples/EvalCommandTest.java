@@ -104,6 +104,23 @@ class EvalCommandTest {
         assertThat(ImageIO.read(out.resolve("accuracy.png").toFile())).isNotNull();
     }
 
+    /** Of pictures that are all grey, all answers to one question are the same. */
+    @Test
+    void withBlankPicturesTheQuestionAloneIsAnswered() throws IOException {
+        assertThat(eval("--tokens", "9", "--blank").status()).isZero();
+        List<String> answers = new ArrayList<>();
+        for (String line : Files.readAllLines(out.resolve("answers-9.jsonl"))) {
+            answers.add(Json.MAPPER.readTree(line).get("text").textValue());
+        }
+        assertThat(answers).hasSize(6);
+        assertThat(answers.subList(2, 4)).isEqualTo(answers.subList(0, 2));
+        assertThat(answers.subList(4, 6)).isEqualTo(answers.subList(0, 2));
+        assertThat(report().at("/provenance/pictures").textValue()).isEqualTo("blank");
+        Run seeing = eval("--tokens", "9");
+        assertThat(seeing.status()).isNotZero();
+        assertThat(seeing.err()).contains("pictures");
+    }
+
     @Test
     void asTextAMarkdownTableIsPrintedAndASecondRunAsksNothingAgain() throws IOException {
         Run first = eval("--tokens", "1,36", "--limit", 4);

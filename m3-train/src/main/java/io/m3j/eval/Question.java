@@ -36,4 +36,11 @@ public record Question(
             throw new M3Exception("question " + id + ": expected a category, found none");
         }
     }
+
+    /**
+     * @return the same question about a grey picture: what is answered right then, the question alone told
+     */
+    public Question blank() {
+        return new Question(id, image, M3Image::blank, text, category, answer);
+    }
 }

@@ -212,6 +212,18 @@ public final class M3Image {
         return new M3Image(width, height, rgb.clone());
     }
 
+    /**
+     * A picture that shows nothing, to learn what a model answers without one.
+     *
+     * @return 336 × 336 pixels of one grey
+     */
+    public static M3Image blank() {
+        int side = 336;
+        byte[] grey = new byte[3 * side * side];
+        Arrays.fill(grey, (byte) 128);
+        return adopt(side, side, grey);
+    }
+
     /** As {@link #ofRgb} with bytes that nobody else will write. */
     static M3Image adopt(int width, int height, byte[] rgb) {
         return new M3Image(width, height, rgb);

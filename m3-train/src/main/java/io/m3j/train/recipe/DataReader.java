@@ -49,7 +49,8 @@ final class DataReader {
                                 "crowded",
                                 "forms_asked",
                                 "number_asked",
-                                "captions");
+                                "captions",
+                                "blank");
         for (String key : List.of("forms_asked", "number_asked")) {
             if (scenes.has(key) && !scenes.flag("crowded", false)) {
                 throw scenes.wrong(key, "nothing, since the scenes are not crowded");
@@ -64,7 +65,8 @@ final class DataReader {
                                 scenes.flag("crowded", false),
                                 scenes.integer("forms_asked", SceneOptions.USUAL_FORMS_ASKED),
                                 scenes.flag("number_asked", false),
-                                scenes.flag("captions", false)));
+                                scenes.flag("captions", false),
+                                scenes.flag("blank", false)));
     }
 
     Optional<EvaluationPlan> evaluation() {

@@ -35,6 +35,7 @@ public sealed interface DataSource {
      *     others for their colour
      * @param numberAsked whether a crowded scene is asked for a number, too, which is not there in one of four
      * @param captions whether the caption is asked for, in place of questions
+     * @param blank whether each picture is a grey one, which tells nothing
      */
     record Scenes(
             long seed,
@@ -43,7 +44,8 @@ public sealed interface DataSource {
             boolean crowded,
             int formsAsked,
             boolean numberAsked,
-            boolean captions)
+            boolean captions,
+            boolean blank)
             implements DataSource {
         /** Checks the counts, and that no scene is kept for reporting. */
         public Scenes {

@@ -113,6 +113,9 @@ public final class DataSources implements AutoCloseable {
         if (scenes.captions()) {
             examples = examples.captioned();
         }
+        if (scenes.blank()) {
+            examples = examples.blank();
+        }
         return gridSide.isPresent() ? examples.grounded(gridSide.getAsInt()) : examples;
     }
 

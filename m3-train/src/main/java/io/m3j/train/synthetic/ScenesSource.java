@@ -40,6 +40,7 @@ public final class ScenesSource implements ExampleSource {
     private final LabelMask mask;
     private final int gridSide;
     private final boolean captions;
+    private final boolean blank;
     private final Map<String, int[]> idsOfWords = new ConcurrentHashMap<>();
 
     /**
@@ -57,7 +58,7 @@ public final class ScenesSource implements ExampleSource {
             int questions,
             M3Tokenizer tokenizer,
             PromptTemplate template) {
-        this(scenes, count, questions, tokenizer, template, 0, false);
+        this(scenes, count, questions, tokenizer, template, 0, false, false);
     }
 
     private ScenesSource(
@@ -67,7 +68,8 @@ public final class ScenesSource implements ExampleSource {
             M3Tokenizer tokenizer,
             PromptTemplate template,
             int gridSide,
-            boolean captions) {
+            boolean captions,
+            boolean blank) {
         this.gridSide = gridSide;
         this.scenes = required(scenes, "scenes");
         this.count = count;
@@ -75,6 +77,7 @@ public final class ScenesSource implements ExampleSource {
         this.tokenizer = required(tokenizer, "tokenizer");
         this.mask = new LabelMask(template, tokenizer);
         this.captions = captions;
+        this.blank = blank;
         if (count < 1) {
             throw new M3Exception("scenes: a count of 1 or more expected, found " + count);
         }
@@ -94,7 +97,7 @@ public final class ScenesSource implements ExampleSource {
             throw new M3Exception("patches along a side: 1 or more expected, found " + side);
         }
         return new ScenesSource(
-                scenes, count, questions, tokenizer, mask.template(), side, captions);
+                scenes, count, questions, tokenizer, mask.template(), side, captions, blank);
     }
 
     /**
@@ -102,7 +105,16 @@ public final class ScenesSource implements ExampleSource {
      */
     public ScenesSource captioned() {
         return new ScenesSource(
-                scenes, count, questions, tokenizer, mask.template(), gridSide, true);
+                scenes, count, questions, tokenizer, mask.template(), gridSide, true, blank);
+    }
+
+    /**
+     * @return the same examples, each with a grey picture in place of its own and no words for patches: who
+     *     learns from them learns what the text alone tells
+     */
+    public ScenesSource blank() {
+        return new ScenesSource(
+                scenes, count, questions, tokenizer, mask.template(), gridSide, captions, true);
     }
 
     @Override
@@ -114,8 +126,8 @@ public final class ScenesSource implements ExampleSource {
     public Example get(int index) {
         Scene scene = scene(index);
         LabelledIds labelled = labelled(scene);
-        M3Image picture = M3Image.of(scene.picture());
-        List<Grounding> groundings = gridSide > 0 ? List.of(grounding(scene)) : List.of();
+        M3Image picture = blank ? M3Image.blank() : M3Image.of(scene.picture());
+        List<Grounding> groundings = gridSide > 0 && !blank ? List.of(grounding(scene)) : List.of();
         return new Example(
                 scene.id(), labelled.ids(), labelled.labels(), List.of(picture), groundings);
     }
@@ -134,7 +146,7 @@ public final class ScenesSource implements ExampleSource {
     public String fingerprint() {
         Object asked = captions ? "captions" : questions;
         Object facts = List.of(scenes.options(), count, asked, mask.template().name(), gridSide);
-        return "scenes-v"
+        return (blank ? "blank-scenes-v" : "scenes-v")
                 + Scenes.VERSION
                 + "-"
                 + scenes.seed()

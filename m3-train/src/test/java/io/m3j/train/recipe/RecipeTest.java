@@ -84,7 +84,7 @@ class RecipeTest {
         assertThat(recipe.run()).contains(directory.resolve("runs/x"));
         assertThat(recipe.data())
                 .containsExactly(
-                        new DataSource.Scenes(7, 10, 6, false, 2, false, false),
+                        new DataSource.Scenes(7, 10, 6, false, 2, false, false, false),
                         new DataSource.Llava(directory.resolve("a.json"), directory.resolve("i")));
         assertThat(recipe.length().steps(100)).isEqualTo(150);
         assertThat(recipe.batching()).isEqualTo(new Batching(4, 8, true, 2));
@@ -169,8 +169,8 @@ class RecipeTest {
                                 "'steps':10",
                                 "'steps':10,'curriculum':[{'until_step':2,'scales':[1]},"
                                         + "{'until_step':4,'scales':[1],'data':[{'scenes':{'seed':3,"
-                                        + "'count':9,'crowded':true,'forms_asked':5,'number_asked':true}}]}]"));
-        List<DataSource> own = List.of(new DataSource.Scenes(3, 9, 1, true, 5, true, false));
+                                        + "'count':9,'crowded':true,'forms_asked':5,'number_asked':true,'blank':true}}]}]"));
+        List<DataSource> own = List.of(new DataSource.Scenes(3, 9, 1, true, 5, true, false, true));
         assertThat(recipe.dataAt(1, 10)).isEqualTo(recipe.data());
         assertThat(recipe.dataAt(2, 10)).isEqualTo(own);
         assertThat(recipe.dataAt(3, 10)).isEqualTo(own);

@@ -12,6 +12,7 @@ import io.m3j.train.recipe.Recipe;
 import io.m3j.train.synthetic.SceneOptions;
 import io.m3j.train.synthetic.Scenes;
 import io.m3j.train.synthetic.ScenesSource;
+import io.m3j.vision.M3Image;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,7 +30,7 @@ class DataSourcesTest {
     void eachStageHasItsOwnDataAndNoneTwice() {
         String own =
                 "'data':[{'scenes':{'seed':4,'count':5,'questions_per_scene':10,'crowded':true,"
-                        + "'forms_asked':6,'number_asked':true}},{'scenes':{'seed':5,'count':2,'captions':true}}]";
+                        + "'forms_asked':6,'number_asked':true}},{'scenes':{'seed':5,'count':2,'captions':true,'blank':true}}]";
         String more =
                 "{'model':{'random':'.','template':'vicuna_v1'},'loss':{'grounding':1},'data':[{'scenes':{'count':3}}],"
                         + "'curriculum':[{'until_step':1,'scales':[1]},"
@@ -50,7 +51,8 @@ class DataSourcesTest {
             assertThat(data.all().size()).isEqualTo(10);
             assertThat(stage.fingerprint()).isEqualTo(byHand());
             assertThat(stage.get(0).groundings()).hasSize(1);
-            assertThat(stage.get(5).groundings()).hasSize(1);
+            assertThat(stage.get(5).groundings()).isEmpty();
+            assertThat(stage.get(5).images()).containsExactly(M3Image.blank());
         }
     }
 
@@ -90,7 +92,7 @@ class DataSourcesTest {
             ScenesSource told = new ScenesSource(Scenes.of(5), 2, 1, tokenizer, vicuna);
             return asked.grounded(GRID).fingerprint()
                     + " + "
-                    + told.captioned().grounded(GRID).fingerprint();
+                    + told.captioned().blank().grounded(GRID).fingerprint();
         }
     }
 }

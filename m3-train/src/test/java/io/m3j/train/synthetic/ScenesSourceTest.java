@@ -245,6 +245,17 @@ class ScenesSourceTest {
     }
 
     @Test
+    void blankScenesHaveTheTextOfTheOthersAndNothingToSee() {
+        Example blank = source.blank().get(5);
+        assertThat(blank.ids()).isEqualTo(source.get(5).ids());
+        assertThat(blank.labels()).isEqualTo(source.get(5).labels());
+        assertThat(blank.images()).containsExactly(M3Image.blank());
+        assertThat(source.blank().grounded(24).get(5).groundings()).isEmpty();
+        assertThat(source.grounded(24).blank().get(5).groundings()).isEmpty();
+        assertThat(source.blank().fingerprint()).isNotEqualTo(source.fingerprint());
+    }
+
+    @Test
     void aCrowdSaysNeitherHowManyNorWhere() {
         Scenes crowd = Scenes.of(3, SceneOptions.crowd());
         for (int i = 0; i < 20; i++) {
