@@ -58,7 +58,7 @@ public final class LinearKernels {
         }
         if (!isPackedRightly(precision, weight.getShape())) {
             NDArray kept = kernels.concatenate(owner, List.of(weight), 0);
-            return new Linear(Linear.Form.PLAIN, kept, bias, none, none);
+            return new Linear(Linear.Form.PACKED, kept, bias, none, none);
         }
         NDArray packed = kernels.call(owner, "pack", weight, PACKED_FOR_ROWS);
         return new Linear(Linear.Form.PACKED, packed, bias, none, none);
