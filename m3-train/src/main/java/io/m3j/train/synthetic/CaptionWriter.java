@@ -63,8 +63,7 @@ final class CaptionWriter {
     }
 
     private void tellNumber(Readable kind) {
-        String says = plan.readable(kind).map(Text::text).orElse(QuestionWriter.NO_NUMBER);
-        sentences.add("The " + kind.word() + " says " + says + ".");
+        sentences.add("The " + kind.word() + " says " + plan.numberOn(kind) + ".");
     }
 
     private void tellTheParts() {

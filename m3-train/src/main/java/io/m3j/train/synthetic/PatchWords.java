@@ -13,8 +13,8 @@ import java.util.stream.Stream;
 /**
  * Says of each patch of a picture what lies under its middle: of a thing its kind and colour, of a thing
  * to read its kind and its word, or of a number the digit of that half, the first one with the space that an
- * answer begins with, since that tells it from the second even where a token covers both; of a letter that letter and its
- * word; of the scenery the place and the time of day. Of a counted thing also how many there are, and of
+ * answer begins with, since that tells it from the second even where a token covers both; of a letter that
+ * letter and its word; of the scenery the place and the time of day. Of a counted thing also how many there are, and of
  * a thing whose place is asked for also on which sides of the picture it is; not in a crowd, which has
  * neither question. Scenery covers most of a picture, and one patch in {@value #SCENERY_EVERY} speaks for it.
  */

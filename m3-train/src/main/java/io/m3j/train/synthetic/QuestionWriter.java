@@ -8,16 +8,13 @@ import java.util.List;
 
 /**
  * Asks two questions of each family about a planned scene; in a crowd, of the background, the big object
- * and the small shapes, and if so wanted of a number that may be missing. A question has one right answer, and its
- * text does not tell the answer of another: the big object is never named, and of the three small
+ * and the small shapes, and if so wanted of a number that may be missing. A question has one right answer,
+ * and its text does not tell the answer of another: the big object is never named, and of the three small
  * shapes one is asked for its colour, one for its form, and one is named where places are asked for.
  */
 final class QuestionWriter {
 
     private static final int MIDDLE = ScenePlanner.SIDE / 2;
-
-    /** The answer where a number is asked for that is not there. */
-    static final String NO_NUMBER = "no number";
 
     /** A thing is in a quarter if its middle is this far from the others, in pixels. */
     private static final int CLEAR = 28;
@@ -101,8 +98,7 @@ final class QuestionWriter {
     }
 
     private void askNumber(Readable kind) {
-        String answer = plan.readable(kind).map(Text::text).orElse(NO_NUMBER);
-        ask(Family.READING, Phrasings.NUMBER, answer, kind.word());
+        ask(Family.READING, Phrasings.NUMBER, plan.numberOn(kind), kind.word());
     }
 
     private void read(Text text) {

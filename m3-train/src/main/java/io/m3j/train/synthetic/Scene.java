@@ -72,8 +72,8 @@ public final class Scene {
 
     /**
      * @return twelve questions, two of each family, in an order of this scene's own; of a crowd ten, of
-     *     background, object and small shapes, and one of a number if it is asked for one. In some two scenes of a million nothing is clearly beside
-     *     another thing, and one relation less is asked for
+     *     background, object and small shapes, and one of a number if it is asked for one. In some two scenes
+     *     of a million nothing is clearly beside another thing, and one relation less is asked for
      */
     public List<Question> questions() {
         return questions;

@@ -106,9 +106,13 @@ record ScenePlan(
                 place, light, big, counted, firstKind, secondKind, shapes, words, numbered);
     }
 
-    /** The first thing of a kind to read. */
-    Optional<Text> readable(Readable kind) {
-        return readables.stream().filter(text -> text.kind() == kind).findFirst();
+    /** What a thing that a number is asked of says, also if it is not there. */
+    String numberOn(Readable kind) {
+        return readables.stream()
+                .filter(text -> text.kind() == kind)
+                .map(Text::text)
+                .findFirst()
+                .orElse("no number");
     }
 
     int count(CountedThing kind) {

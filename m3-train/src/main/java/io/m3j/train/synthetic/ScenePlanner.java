@@ -83,8 +83,8 @@ final class ScenePlanner {
 
     /**
      * Small shapes of which each can be told by its form or its colour, and mostly things to read: they are
-     * the smallest, and take the most pictures to learn. If a number is asked for, most are numbers, all others of them
-     * on things of the other kind.
+     * the smallest, and take the most pictures to learn. If a number is asked for, most are numbers, all
+     * others of them on things of the other kind.
      */
     private ScenePlan crowd(Place place, Light light, Big big) {
         List<Small> shapes = shapes(SceneOptions.SHAPES_IN_A_CROWD);
@@ -100,8 +100,7 @@ final class ScenePlanner {
                 readables.add(number(List.of(asked)));
             }
         }
-        // Of ten things that fill it; numbers take the most pictures to learn where they are
-        // wanted.
+        // Of ten things that fill it, numbers for the most part where they are to be learnt.
         int words = options.numberAsked() ? 3 : 6;
         while (!free.isEmpty()) {
             int what = random.below(10);
