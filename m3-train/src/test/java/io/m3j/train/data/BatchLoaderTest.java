@@ -181,6 +181,8 @@ class BatchLoaderTest {
         goOn.countDown();
         closing.get();
         assertThat(waiting.get()).hasMessageContaining("closed");
+        // The pool has ended when its last task has; the thread itself may take a moment more.
+        thread.get().join(10_000);
         assertThat(thread.get().isAlive()).isFalse();
         assertThatThrownBy(loader::next)
                 .isInstanceOf(IllegalStateException.class)
