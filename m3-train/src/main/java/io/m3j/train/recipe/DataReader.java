@@ -49,12 +49,16 @@ final class DataReader {
                                 "crowded",
                                 "forms_asked",
                                 "number_asked",
+                                "sides_asked",
                                 "captions",
                                 "blank");
         for (String key : List.of("forms_asked", "number_asked")) {
             if (scenes.has(key) && !scenes.flag("crowded", false)) {
                 throw scenes.wrong(key, "nothing, since the scenes are not crowded");
             }
+        }
+        if (scenes.has("sides_asked") && scenes.flag("crowded", false)) {
+            throw scenes.wrong("sides_asked", "nothing, since the scenes are crowded");
         }
         return scenes.checked(
                 () ->
@@ -65,6 +69,7 @@ final class DataReader {
                                 scenes.flag("crowded", false),
                                 scenes.integer("forms_asked", SceneOptions.USUAL_FORMS_ASKED),
                                 scenes.flag("number_asked", false),
+                                scenes.integer("sides_asked", SceneOptions.USUAL_SIDES_ASKED),
                                 scenes.flag("captions", false),
                                 scenes.flag("blank", false)));
     }

@@ -34,6 +34,7 @@ public sealed interface DataSource {
      * @param formsAsked of a crowded scene's six small shapes, how many are asked for their form; the
      *     others for their colour
      * @param numberAsked whether a crowded scene is asked for a number, too, which is not there in one of four
+     * @param sidesAsked of how many pairs of things another scene is asked which is on which side of the other
      * @param captions whether the caption is asked for, in place of questions
      * @param blank whether each picture is a grey one, which tells nothing
      */
@@ -44,6 +45,7 @@ public sealed interface DataSource {
             boolean crowded,
             int formsAsked,
             boolean numberAsked,
+            int sidesAsked,
             boolean captions,
             boolean blank)
             implements DataSource {
@@ -69,6 +71,13 @@ public sealed interface DataSource {
                                 + SceneOptions.SHAPES_IN_A_CROWD
                                 + ", found "
                                 + formsAsked);
+            }
+            if (sidesAsked < 1 || sidesAsked > SceneOptions.PAIRS_IN_A_SCENE) {
+                throw new M3Exception(
+                        "sides_asked: expected 1 to "
+                                + SceneOptions.PAIRS_IN_A_SCENE
+                                + ", found "
+                                + sidesAsked);
             }
         }
 

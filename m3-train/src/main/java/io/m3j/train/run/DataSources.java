@@ -105,7 +105,7 @@ public final class DataSources implements AutoCloseable {
                                 scenes.crowded()
                                         ? SceneOptions.crowd(
                                                 scenes.formsAsked(), scenes.numberAsked())
-                                        : SceneOptions.defaults()),
+                                        : SceneOptions.sides(scenes.sidesAsked())),
                         scenes.count(),
                         scenes.questionsPerScene(),
                         tokenizer,

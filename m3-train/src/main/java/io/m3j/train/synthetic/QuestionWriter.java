@@ -4,7 +4,9 @@ import io.m3j.train.synthetic.ScenePlan.Small;
 import io.m3j.train.synthetic.ScenePlan.Spot;
 import io.m3j.train.synthetic.ScenePlan.Text;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Asks two questions of each family about a planned scene; in a crowd, of the background, the big object
@@ -25,12 +27,17 @@ final class QuestionWriter {
     private final ScenePlan plan;
     private final SceneRandom random;
     private final List<Question> questions = new ArrayList<>();
+    private final Set<Set<String>> askedPairs = new HashSet<>();
 
     /** A thing that a question can name, and where it is. */
     record Thing(String name, Spot spot) {}
 
     /** The side on which one thing lies, seen from another. */
-    record Pair(String from, String to, String side) {}
+    record Pair(String from, String to, String side) {
+        Set<String> names() {
+            return Set.of(from, to);
+        }
+    }
 
     private QuestionWriter(ScenePlan plan, SceneRandom random) {
         this.plan = plan;
@@ -42,7 +49,7 @@ final class QuestionWriter {
         if (options.crowded()) {
             return options.numberAsked() ? 11 : 10;
         }
-        return 12;
+        return 11 + options.sidesAsked();
     }
 
     static List<Question> write(ScenePlan plan, SceneRandom random, SceneOptions options) {
@@ -53,6 +60,7 @@ final class QuestionWriter {
             plan.numbered().ifPresent(writer::askNumber);
         } else {
             writer.askOfTheParts();
+            writer.askMoreSides(options.sidesAsked() - 1);
         }
         random.shuffle(writer.questions);
         return List.copyOf(writer.questions);
@@ -122,10 +130,30 @@ final class QuestionWriter {
                 boolean enough =
                         questions.stream().filter(q -> q.family() == Family.RELATION).count() == 2;
                 if (!enough && side.equals(pair.side())) {
-                    ask(Family.RELATION, Phrasings.SIDE, side, pair.from(), pair.to());
+                    askSide(pair);
                 }
             }
         }
+    }
+
+    /** Of pairs that were not asked for yet, neither way round: one would tell the other. */
+    private void askMoreSides(int more) {
+        if (more == 0) {
+            return; // The benchmark's scenes: no random number may be drawn here.
+        }
+        List<Pair> pairs = pairs(things(plan));
+        random.shuffle(pairs);
+        int most = askedPairs.size() + more;
+        for (Pair pair : pairs) {
+            if (askedPairs.size() < most && !askedPairs.contains(pair.names())) {
+                askSide(pair);
+            }
+        }
+    }
+
+    private void askSide(Pair pair) {
+        askedPairs.add(pair.names());
+        ask(Family.RELATION, Phrasings.SIDE, pair.side(), pair.from(), pair.to());
     }
 
     /** The things whose place can be asked for: the big object, the third small shape, what can be read. */

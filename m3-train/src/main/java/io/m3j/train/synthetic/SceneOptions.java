@@ -20,6 +20,8 @@ import io.m3j.core.M3Exception;
  * @param formsAsked of a crowd's six small shapes, how many are asked for their form by their colour; the
  *     others for their colour by their form
  * @param numberAsked whether a crowd is asked for a number, too, which is not there in one crowd of four
+ * @param sidesAsked of how many pairs of things another scene is asked which lies on which side of the
+ *     other, as far as it has so many of which that can be said
  */
 public record SceneOptions(
         int mostOfAKind,
@@ -32,13 +34,20 @@ public record SceneOptions(
         double clutter,
         boolean crowded,
         int formsAsked,
-        boolean numberAsked) {
+        boolean numberAsked,
+        int sidesAsked) {
 
     /** Small shapes of a crowd. */
     public static final int SHAPES_IN_A_CROWD = 6;
 
     /** Of a crowd's small shapes, how many are asked for their form unless somebody says otherwise. */
     public static final int USUAL_FORMS_ASKED = 2;
+
+    /** Pairs of things that a scene is asked for the side of unless somebody says otherwise. */
+    public static final int USUAL_SIDES_ASKED = 1;
+
+    /** Pairs of the six things whose place can be asked for. */
+    public static final int PAIRS_IN_A_SCENE = 15;
 
     /**
      * Checks that a picture has room for all of it.
@@ -55,6 +64,7 @@ public record SceneOptions(
         check("typefaces", typefaces, 1, Lettering.COUNT);
         check("clutter", clutter, 0, 3);
         check("formsAsked", formsAsked, 0, SHAPES_IN_A_CROWD);
+        check("sidesAsked", sidesAsked, 1, PAIRS_IN_A_SCENE);
     }
 
     /**
@@ -72,7 +82,8 @@ public record SceneOptions(
                 1,
                 false,
                 USUAL_FORMS_ASKED,
-                false);
+                false,
+                USUAL_SIDES_ASKED);
     }
 
     /**
@@ -105,7 +116,32 @@ public record SceneOptions(
                 usual.clutter,
                 true,
                 formsAsked,
-                numberAsked);
+                numberAsked,
+                usual.sidesAsked);
+    }
+
+    /**
+     * Scenes that are asked more often which of two things is where, to learn to compare places.
+     *
+     * @param sidesAsked of how many pairs
+     * @return the benchmark's options but for that
+     * @throws M3Exception if there are not so many
+     */
+    public static SceneOptions sides(int sidesAsked) {
+        SceneOptions usual = defaults();
+        return new SceneOptions(
+                usual.mostOfAKind,
+                usual.smallestShape,
+                usual.largestShape,
+                usual.smallestType,
+                usual.largestType,
+                usual.words,
+                usual.typefaces,
+                usual.clutter,
+                false,
+                usual.formsAsked,
+                false,
+                sidesAsked);
     }
 
     /**

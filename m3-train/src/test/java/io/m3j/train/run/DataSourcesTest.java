@@ -30,7 +30,8 @@ class DataSourcesTest {
     void eachStageHasItsOwnDataAndNoneTwice() {
         String own =
                 "'data':[{'scenes':{'seed':4,'count':5,'questions_per_scene':10,'crowded':true,"
-                        + "'forms_asked':6,'number_asked':true}},{'scenes':{'seed':5,'count':2,'captions':true,'blank':true}}]";
+                        + "'forms_asked':6,'number_asked':true}},{'scenes':{'seed':5,'count':2,'captions':true,'blank':true}},"
+                        + "{'scenes':{'seed':6,'count':4,'questions_per_scene':15,'sides_asked':5}}]";
         String more =
                 "{'model':{'random':'.','template':'vicuna_v1'},'loss':{'grounding':1},'data':[{'scenes':{'count':3}}],"
                         + "'curriculum':[{'until_step':1,'scales':[1]},"
@@ -47,8 +48,8 @@ class DataSourcesTest {
             CurriculumStage third = recipe.curriculum().get(2);
             assertThat(data.ofStages()).containsOnlyKeys(third.data());
             ExampleSource stage = data.ofStages().get(third.data());
-            assertThat(stage.size()).isEqualTo(7);
-            assertThat(data.all().size()).isEqualTo(10);
+            assertThat(stage.size()).isEqualTo(11);
+            assertThat(data.all().size()).isEqualTo(14);
             assertThat(stage.fingerprint()).isEqualTo(byHand());
             assertThat(stage.get(0).groundings()).hasSize(1);
             assertThat(stage.get(5).groundings()).isEmpty();
@@ -90,9 +91,13 @@ class DataSourcesTest {
             Scenes crowd = Scenes.of(4, SceneOptions.crowd(6, true));
             ScenesSource asked = new ScenesSource(crowd, 5, 10, tokenizer, vicuna);
             ScenesSource told = new ScenesSource(Scenes.of(5), 2, 1, tokenizer, vicuna);
+            Scenes sides = Scenes.of(6, SceneOptions.sides(5));
+            ScenesSource compared = new ScenesSource(sides, 4, 15, tokenizer, vicuna);
             return asked.grounded(GRID).fingerprint()
                     + " + "
-                    + told.captioned().blank().grounded(GRID).fingerprint();
+                    + told.captioned().blank().grounded(GRID).fingerprint()
+                    + " + "
+                    + compared.grounded(GRID).fingerprint();
         }
     }
 }

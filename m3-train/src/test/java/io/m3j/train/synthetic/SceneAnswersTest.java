@@ -9,6 +9,7 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -125,52 +126,78 @@ class SceneAnswersTest {
                                                 || names(question, small.colour().word())));
     }
 
+    /** Neither way round, so that no answer tells another's; and all else is asked as ever. */
+    @Test
+    void moreSidesAreAskedOfPairsThatNoneWasAskedOf() {
+        int asked = 8;
+        Scenes sides = Scenes.of(SCENES.seed(), SceneOptions.sides(asked));
+        int fewest = asked;
+        for (int i = 0; i < COUNT; i++) {
+            Scene scene = sides.scene(i);
+            List<Set<String>> pairs = new ArrayList<>();
+            for (Question question : scene.questions()) {
+                if (question.family() == Family.RELATION) {
+                    checkRelation(scene.plan(), question);
+                    Set<String> names = namedThings(scene.plan(), question).keySet();
+                    if (names.size() == 2) {
+                        pairs.add(names);
+                    }
+                }
+            }
+            assertThat(pairs).doesNotHaveDuplicates().hasSizeLessThanOrEqualTo(asked);
+            assertThat(scene.questions()).containsAll(SCENES.scene(i).questions());
+            fewest = Math.min(fewest, pairs.size());
+        }
+        assertThat(fewest).isBetween(2, 4);
+    }
+
     @Test
     void aRelationHoldsByAWideMargin() {
-        each(
-                Family.RELATION,
-                (plan, question) -> {
-                    Map<String, Spot> named = new TreeMap<>();
-                    Stream.concat(
-                                    plan.readables().stream()
-                                            .map(t -> Map.entry(t.kind().word(), t.spot())),
-                                    plan.shapes().stream()
-                                            .map(s -> Map.entry(s.shape().word(), s.spot())))
-                            .filter(entry -> names(question, entry.getKey()))
-                            .forEach(entry -> named.put(entry.getKey(), entry.getValue()));
-                    if (question.text().contains("big object")) {
-                        named.put("big object", plan.big().spot());
-                    }
-                    List<String> order = new ArrayList<>(named.keySet());
-                    order.sort((a, b) -> question.text().indexOf(a) - question.text().indexOf(b));
-                    if (order.size() == 1) {
-                        Spot spot = named.get(order.get(0));
-                        assertThat(question.answer().startsWith("top")).isEqualTo(spot.y() < 141);
-                        assertThat(question.answer().startsWith("bottom"))
-                                .isEqualTo(spot.y() > 195);
-                        assertThat(question.answer().endsWith("left")).isEqualTo(spot.x() < 141);
-                        assertThat(question.answer().endsWith("right")).isEqualTo(spot.x() > 195);
-                        return;
-                    }
-                    assertThat(order).hasSize(2);
-                    // "Where is A from B?", but "on which side of B is A?" and the like.
-                    boolean reversed = !question.text().startsWith("W");
-                    Spot a = named.get(order.get(reversed ? 1 : 0));
-                    Spot b = named.get(order.get(reversed ? 0 : 1));
-                    double right = a.x() - b.x();
-                    double down = a.y() - b.y();
-                    double along =
-                            switch (question.answer()) {
-                                case "left" -> -right;
-                                case "right" -> right;
-                                case "above" -> -down;
-                                default -> down;
-                            };
-                    assertThat(question.answer()).isIn("left", "right", "above", "below");
-                    assertThat(along).isGreaterThan(30);
-                    assertThat(along)
-                            .isGreaterThan(1.99 * Math.min(Math.abs(right), Math.abs(down)));
-                });
+        each(Family.RELATION, SceneAnswersTest::checkRelation);
+    }
+
+    private static Map<String, Spot> namedThings(ScenePlan plan, Question question) {
+        Map<String, Spot> named = new TreeMap<>();
+        Stream.concat(
+                        plan.readables().stream().map(t -> Map.entry(t.kind().word(), t.spot())),
+                        plan.shapes().stream().map(s -> Map.entry(s.shape().word(), s.spot())))
+                .filter(entry -> names(question, entry.getKey()))
+                .forEach(entry -> named.put(entry.getKey(), entry.getValue()));
+        if (question.text().contains("big object")) {
+            named.put("big object", plan.big().spot());
+        }
+        return named;
+    }
+
+    private static void checkRelation(ScenePlan plan, Question question) {
+        Map<String, Spot> named = namedThings(plan, question);
+        List<String> order = new ArrayList<>(named.keySet());
+        order.sort((a, b) -> question.text().indexOf(a) - question.text().indexOf(b));
+        if (order.size() == 1) {
+            Spot spot = named.get(order.get(0));
+            assertThat(question.answer().startsWith("top")).isEqualTo(spot.y() < 141);
+            assertThat(question.answer().startsWith("bottom")).isEqualTo(spot.y() > 195);
+            assertThat(question.answer().endsWith("left")).isEqualTo(spot.x() < 141);
+            assertThat(question.answer().endsWith("right")).isEqualTo(spot.x() > 195);
+            return;
+        }
+        assertThat(order).hasSize(2);
+        // "Where is A from B?", but "on which side of B is A?" and the like.
+        boolean reversed = !question.text().startsWith("W");
+        Spot a = named.get(order.get(reversed ? 1 : 0));
+        Spot b = named.get(order.get(reversed ? 0 : 1));
+        double right = a.x() - b.x();
+        double down = a.y() - b.y();
+        double along =
+                switch (question.answer()) {
+                    case "left" -> -right;
+                    case "right" -> right;
+                    case "above" -> -down;
+                    default -> down;
+                };
+        assertThat(question.answer()).isIn("left", "right", "above", "below");
+        assertThat(along).isGreaterThan(30);
+        assertThat(along).isGreaterThan(1.99 * Math.min(Math.abs(right), Math.abs(down)));
     }
 
     @Test
