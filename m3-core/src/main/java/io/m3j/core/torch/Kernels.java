@@ -39,6 +39,10 @@ public final class Kernels implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(Kernels.class);
 
     private static final String PROGRAM = "kernels.torchscript";
+
+    /** What the programs of inference and of training share: a tower's patches. */
+    static final String PATCHES = "patches.torchscript";
+
     private static final String QUANTISE = "quantise.torchscript";
     private static final String ONEDNN = "linear-onednn.torchscript";
     private static final String PLAIN = "linear-plain.torchscript";
@@ -97,7 +101,7 @@ public final class Kernels implements AutoCloseable {
             }
         }
         try {
-            String program = source(PROGRAM) + source(QUANTISE) + source(ONEDNN);
+            String program = common() + source(ONEDNN);
             return new Kernels(new TorchProgram(device, program), true);
         } catch (EngineException e) {
             LOGGER.warn("this libtorch lacks oneDNN's linear layers: slower ones are used");
@@ -121,7 +125,11 @@ public final class Kernels implements AutoCloseable {
      * @return the program that needs nothing but what every libtorch has on every device
      */
     static String plainSource() {
-        return source(PROGRAM) + source(QUANTISE) + source(PLAIN);
+        return common() + source(PLAIN);
+    }
+
+    private static String common() {
+        return source(PROGRAM) + source(PATCHES) + source(QUANTISE);
     }
 
     static String source(String name) {

@@ -72,7 +72,9 @@ public final class TrainingKernels implements AutoCloseable {
      */
     public static TrainingKernels load(Device device) {
         Devices.require(device);
-        return new TrainingKernels(new TorchProgram(device, Kernels.source(PROGRAM)));
+        return new TrainingKernels(
+                new TorchProgram(
+                        device, Kernels.source(PROGRAM) + Kernels.source(Kernels.PATCHES)));
     }
 
     /**

@@ -26,6 +26,7 @@ class ProgramSourceTest {
     @ValueSource(
             strings = {
                 "kernels.torchscript",
+                "patches.torchscript",
                 "quantise.torchscript",
                 "linear-onednn.torchscript",
                 "linear-plain.torchscript"
