@@ -54,6 +54,10 @@ final class Phrasings {
                     "Seen from the {b}, where is the {a}?",
                     "Which way is the {a} from the {b}?",
                     "From the {b}, in which direction is the {a}?");
+
+    /** Behind one of {@link #SIDE}, in scenes to learn from alone. */
+    static final String PLACES_FIRST = " Name both places first.";
+
     static final List<String> SHAPE_COLOUR =
             List.of(
                     "What color is the small {a}?",

@@ -136,7 +136,11 @@ final class QuestionWriter {
         }
     }
 
-    /** Of pairs that were not asked for yet, neither way round: one would tell the other. */
+    /**
+     * Of pairs that were not asked for yet, neither way round: one would tell the other. Half of them are to
+     * be answered with both places first. Each place is one step of looking up, by itself rewarded, from a name
+     * that may be the first or the last of two; the side alone needs both at once.
+     */
     private void askMoreSides(int more) {
         if (more == 0) {
             return; // The benchmark's scenes: no random number may be drawn here.
@@ -146,9 +150,32 @@ final class QuestionWriter {
         int most = askedPairs.size() + more;
         for (Pair pair : pairs) {
             if (askedPairs.size() < most && !askedPairs.contains(pair.names())) {
-                askSide(pair);
+                boolean places = random.coin();
+                if (places) {
+                    askPlacesAndSide(pair);
+                } else {
+                    askSide(pair);
+                }
             }
         }
+    }
+
+    private void askPlacesAndSide(Pair pair) {
+        askedPairs.add(pair.names());
+        String answer = place(pair.from()) + ", " + place(pair.to()) + ", " + pair.side();
+        List<String> phrasings =
+                Phrasings.SIDE.stream().map(text -> text + Phrasings.PLACES_FIRST).toList();
+        ask(Family.RELATION, phrasings, answer, pair.from(), pair.to());
+    }
+
+    private String place(String name) {
+        Spot spot =
+                things(plan).stream()
+                        .filter(thing -> thing.name().equals(name))
+                        .map(Thing::spot)
+                        .findFirst()
+                        .orElseThrow();
+        return sides(spot).isEmpty() ? "middle" : corner(spot);
     }
 
     private void askSide(Pair pair) {

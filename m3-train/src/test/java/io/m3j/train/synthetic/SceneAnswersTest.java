@@ -132,13 +132,19 @@ class SceneAnswersTest {
         int asked = 8;
         Scenes sides = Scenes.of(SCENES.seed(), SceneOptions.sides(asked));
         int fewest = asked;
+        int bothPlaces = 0;
         for (int i = 0; i < COUNT; i++) {
             Scene scene = sides.scene(i);
             List<Set<String>> pairs = new ArrayList<>();
             for (Question question : scene.questions()) {
                 if (question.family() == Family.RELATION) {
-                    checkRelation(scene.plan(), question);
                     Set<String> names = namedThings(scene.plan(), question).keySet();
+                    if (question.text().endsWith(Phrasings.PLACES_FIRST)) {
+                        bothPlaces++;
+                        checkRelation(scene.plan(), checkedPlaces(scene.plan(), question));
+                    } else {
+                        checkRelation(scene.plan(), question);
+                    }
                     if (names.size() == 2) {
                         pairs.add(names);
                     }
@@ -149,6 +155,21 @@ class SceneAnswersTest {
             fewest = Math.min(fewest, pairs.size());
         }
         assertThat(fewest).isBetween(2, 4);
+        assertThat(bothPlaces).isBetween(2 * COUNT, 3 * COUNT);
+    }
+
+    /** Checks two of "bottom left, top, above"; what is left asks for the side alone. */
+    private static Question checkedPlaces(ScenePlan plan, Question question) {
+        String[] parts = question.answer().split(", ");
+        assertThat(parts).hasSize(3);
+        List<String> places =
+                spots(plan, question).stream()
+                        .map(QuestionWriter::sides)
+                        .map(sides -> sides.isEmpty() ? "middle" : String.join(" ", sides))
+                        .toList();
+        assertThat(List.of(parts[0], parts[1])).isEqualTo(places);
+        String text = question.text().replace(Phrasings.PLACES_FIRST, "");
+        return new Question(question.family(), text, parts[2]);
     }
 
     @Test
@@ -169,23 +190,31 @@ class SceneAnswersTest {
         return named;
     }
 
-    private static void checkRelation(ScenePlan plan, Question question) {
+    /** Where the one thing is that a question names, or the one that it asks for and the one that it is seen from. */
+    private static List<Spot> spots(ScenePlan plan, Question question) {
         Map<String, Spot> named = namedThings(plan, question);
         List<String> order = new ArrayList<>(named.keySet());
         order.sort((a, b) -> question.text().indexOf(a) - question.text().indexOf(b));
-        if (order.size() == 1) {
-            Spot spot = named.get(order.get(0));
+        // "Where is A from B?", but "on which side of B is A?" and the like.
+        if (!question.text().startsWith("W")) {
+            Collections.reverse(order);
+        }
+        return order.stream().map(named::get).toList();
+    }
+
+    private static void checkRelation(ScenePlan plan, Question question) {
+        List<Spot> named = spots(plan, question);
+        if (named.size() == 1) {
+            Spot spot = named.get(0);
             assertThat(question.answer().startsWith("top")).isEqualTo(spot.y() < 141);
             assertThat(question.answer().startsWith("bottom")).isEqualTo(spot.y() > 195);
             assertThat(question.answer().endsWith("left")).isEqualTo(spot.x() < 141);
             assertThat(question.answer().endsWith("right")).isEqualTo(spot.x() > 195);
             return;
         }
-        assertThat(order).hasSize(2);
-        // "Where is A from B?", but "on which side of B is A?" and the like.
-        boolean reversed = !question.text().startsWith("W");
-        Spot a = named.get(order.get(reversed ? 1 : 0));
-        Spot b = named.get(order.get(reversed ? 0 : 1));
+        assertThat(named).hasSize(2);
+        Spot a = named.get(0);
+        Spot b = named.get(1);
         double right = a.x() - b.x();
         double down = a.y() - b.y();
         double along =
