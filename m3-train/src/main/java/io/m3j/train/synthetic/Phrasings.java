@@ -56,7 +56,10 @@ final class Phrasings {
                     "From the {b}, in which direction is the {a}?");
 
     /** Behind one of {@link #SIDE}, in scenes to learn from alone. */
-    static final String PLACES_FIRST = " Name both places first.";
+    static final String BOTH_PLACES = " Name both places first.";
+
+    /** That of {@code {a}}; as {@link #BOTH_PLACES}. */
+    static final String ITS_PLACE = " Name its place first.";
 
     static final List<String> SHAPE_COLOUR =
             List.of(

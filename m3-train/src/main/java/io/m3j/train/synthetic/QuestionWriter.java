@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Asks two questions of each family about a planned scene; in a crowd, of the background, the big object
@@ -130,16 +132,17 @@ final class QuestionWriter {
                 boolean enough =
                         questions.stream().filter(q -> q.family() == Family.RELATION).count() == 2;
                 if (!enough && side.equals(pair.side())) {
-                    askSide(pair);
+                    askSide(pair, "");
                 }
             }
         }
     }
 
     /**
-     * Of pairs that were not asked for yet, neither way round: one would tell the other. Half of them are to
-     * be answered with both places first. Each place is one step of looking up, by itself rewarded, from a name
-     * that may be the first or the last of two; the side alone needs both at once.
+     * Of pairs that were not asked for yet, neither way round: one would tell the other. A third of them are
+     * to be answered with both places first, a third with that of the thing that is asked for. A place is one step
+     * of looking up, by itself rewarded, from a name that may be the first or the last of two; the side alone needs
+     * both at once.
      */
     private void askMoreSides(int more) {
         if (more == 0) {
@@ -150,21 +153,23 @@ final class QuestionWriter {
         int most = askedPairs.size() + more;
         for (Pair pair : pairs) {
             if (askedPairs.size() < most && !askedPairs.contains(pair.names())) {
-                boolean places = random.coin();
-                if (places) {
-                    askPlacesAndSide(pair);
-                } else {
-                    askSide(pair);
+                String from = place(pair.from());
+                switch (random.below(3)) {
+                    case 0 -> askSide(pair, Phrasings.BOTH_PLACES, from, place(pair.to()));
+                    case 1 -> askSide(pair, Phrasings.ITS_PLACE, from);
+                    default -> askSide(pair, "");
                 }
             }
         }
     }
 
-    private void askPlacesAndSide(Pair pair) {
+    /** Asks which side, and for the places that are to be named before it. */
+    private void askSide(Pair pair, String request, String... places) {
         askedPairs.add(pair.names());
-        String answer = place(pair.from()) + ", " + place(pair.to()) + ", " + pair.side();
-        List<String> phrasings =
-                Phrasings.SIDE.stream().map(text -> text + Phrasings.PLACES_FIRST).toList();
+        String answer =
+                Stream.concat(Stream.of(places), Stream.of(pair.side()))
+                        .collect(Collectors.joining(", "));
+        List<String> phrasings = Phrasings.SIDE.stream().map(text -> text + request).toList();
         ask(Family.RELATION, phrasings, answer, pair.from(), pair.to());
     }
 
@@ -176,11 +181,6 @@ final class QuestionWriter {
                         .findFirst()
                         .orElseThrow();
         return sides(spot).isEmpty() ? "middle" : corner(spot);
-    }
-
-    private void askSide(Pair pair) {
-        askedPairs.add(pair.names());
-        ask(Family.RELATION, Phrasings.SIDE, pair.side(), pair.from(), pair.to());
     }
 
     /** The things whose place can be asked for: the big object, the third small shape, what can be read. */

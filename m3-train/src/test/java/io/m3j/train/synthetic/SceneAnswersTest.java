@@ -129,47 +129,57 @@ class SceneAnswersTest {
     /** Neither way round, so that no answer tells another's; and all else is asked as ever. */
     @Test
     void moreSidesAreAskedOfPairsThatNoneWasAskedOf() {
-        int asked = 8;
-        Scenes sides = Scenes.of(SCENES.seed(), SceneOptions.sides(asked));
-        int fewest = asked;
-        int bothPlaces = 0;
+        int most = 8;
+        Scenes sides = Scenes.of(SCENES.seed(), SceneOptions.sides(most));
+        int fewest = most;
+        Map<Integer, Integer> asked = new TreeMap<>();
         for (int i = 0; i < COUNT; i++) {
             Scene scene = sides.scene(i);
             List<Set<String>> pairs = new ArrayList<>();
             for (Question question : scene.questions()) {
                 if (question.family() == Family.RELATION) {
                     Set<String> names = namedThings(scene.plan(), question).keySet();
-                    if (question.text().endsWith(Phrasings.PLACES_FIRST)) {
-                        bothPlaces++;
-                        checkRelation(scene.plan(), checkedPlaces(scene.plan(), question));
-                    } else {
-                        checkRelation(scene.plan(), question);
-                    }
+                    int places = placesFirst(question);
+                    checkRelation(scene.plan(), checkedPlaces(scene.plan(), question, places));
                     if (names.size() == 2) {
                         pairs.add(names);
+                        asked.merge(places, 1, Integer::sum);
                     }
                 }
             }
-            assertThat(pairs).doesNotHaveDuplicates().hasSizeLessThanOrEqualTo(asked);
+            assertThat(pairs).doesNotHaveDuplicates().hasSizeLessThanOrEqualTo(most);
             assertThat(scene.questions()).containsAll(SCENES.scene(i).questions());
             fewest = Math.min(fewest, pairs.size());
         }
         assertThat(fewest).isBetween(2, 4);
-        assertThat(bothPlaces).isBetween(2 * COUNT, 3 * COUNT);
+        assertThat(asked.get(0)).isBetween(2 * COUNT, 3 * COUNT);
+        assertThat(asked.get(1)).isBetween(COUNT, 2 * COUNT);
+        assertThat(asked.get(2)).isBetween(COUNT, 2 * COUNT);
     }
 
-    /** Checks two of "bottom left, top, above"; what is left asks for the side alone. */
-    private static Question checkedPlaces(ScenePlan plan, Question question) {
-        String[] parts = question.answer().split(", ");
-        assertThat(parts).hasSize(3);
-        List<String> places =
+    private static int placesFirst(Question question) {
+        if (question.text().endsWith(Phrasings.BOTH_PLACES)) {
+            return 2;
+        }
+        return question.text().endsWith(Phrasings.ITS_PLACE) ? 1 : 0;
+    }
+
+    /** Checks all but the last of "bottom left, top, above"; what is left asks for the side alone. */
+    private static Question checkedPlaces(ScenePlan plan, Question question, int places) {
+        if (places == 0) {
+            return question;
+        }
+        List<String> parts = List.of(question.answer().split(", "));
+        List<String> first =
                 spots(plan, question).stream()
+                        .limit(places)
                         .map(QuestionWriter::sides)
                         .map(sides -> sides.isEmpty() ? "middle" : String.join(" ", sides))
                         .toList();
-        assertThat(List.of(parts[0], parts[1])).isEqualTo(places);
-        String text = question.text().replace(Phrasings.PLACES_FIRST, "");
-        return new Question(question.family(), text, parts[2]);
+        assertThat(parts.subList(0, parts.size() - 1)).isEqualTo(first);
+        String text =
+                question.text().replace(Phrasings.BOTH_PLACES, "").replace(Phrasings.ITS_PLACE, "");
+        return new Question(question.family(), text, parts.get(places));
     }
 
     @Test
