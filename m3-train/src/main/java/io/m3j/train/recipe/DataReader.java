@@ -52,10 +52,8 @@ final class DataReader {
                                 "sides_asked",
                                 "captions",
                                 "blank");
-        for (String key : List.of("forms_asked", "number_asked")) {
-            if (scenes.has(key) && !scenes.flag("crowded", false)) {
-                throw scenes.wrong(key, "nothing, since the scenes are not crowded");
-            }
+        if (scenes.has("forms_asked") && !scenes.flag("crowded", false)) {
+            throw scenes.wrong("forms_asked", "nothing, since the scenes are not crowded");
         }
         if (scenes.has("sides_asked") && scenes.flag("crowded", false)) {
             throw scenes.wrong("sides_asked", "nothing, since the scenes are crowded");

@@ -33,7 +33,7 @@ public sealed interface DataSource {
      * @param crowded whether they are pictures full of small things, to learn to see from
      * @param formsAsked of a crowded scene's six small shapes, how many are asked for their form; the
      *     others for their colour
-     * @param numberAsked whether a crowded scene is asked for a number, too, which is not there in one of four
+     * @param numberAsked whether each scene is asked for a number, which is not there in one of four
      * @param sidesAsked of how many pairs of things another scene is asked which is on which side of the other
      * @param captions whether the caption is asked for, in place of questions
      * @param blank whether each picture is a grey one, which tells nothing

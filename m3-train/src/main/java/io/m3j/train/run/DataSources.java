@@ -105,7 +105,8 @@ public final class DataSources implements AutoCloseable {
                                 scenes.crowded()
                                         ? SceneOptions.crowd(
                                                 scenes.formsAsked(), scenes.numberAsked())
-                                        : SceneOptions.sides(scenes.sidesAsked())),
+                                        : SceneOptions.asking(
+                                                scenes.sidesAsked(), scenes.numberAsked())),
                         scenes.count(),
                         scenes.questionsPerScene(),
                         tokenizer,

@@ -30,10 +30,12 @@ final class CaptionWriter {
         writer.tellTheWhole(options.crowded());
         if (options.crowded()) {
             writer.tellTheShapes(options);
-            plan.numbered().ifPresent(writer::tellNumber);
         } else {
             writer.tellTheParts();
         }
+        plan.numbered()
+                .filter(kind -> options.crowded() || plan.isMissing(kind))
+                .ifPresent(writer::tellNumber);
         random.shuffle(writer.sentences);
         return String.join(" ", writer.sentences);
     }

@@ -11,8 +11,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Asks two questions of each family about a planned scene; in a crowd, of the background, the big object
- * and the small shapes, and if so wanted of a number that may be missing. A question has one right answer,
+ * Asks two questions of each family about a planned scene, or more of sides; in a crowd, of the background,
+ * the big object and the small shapes; and if so wanted of a number that may be missing. A question has one right answer,
  * and its text does not tell the answer of another: the big object is never named, and of the three small
  * shapes one is asked for its colour, one for its form, and one is named where places are asked for.
  */
@@ -59,11 +59,11 @@ final class QuestionWriter {
         writer.askOfTheWhole();
         if (options.crowded()) {
             writer.askOfTheShapes(options);
-            plan.numbered().ifPresent(writer::askNumber);
         } else {
             writer.askOfTheParts();
             writer.askMoreSides(options.sidesAsked() - 1);
         }
+        plan.numbered().ifPresent(writer::askNumber);
         random.shuffle(writer.questions);
         return List.copyOf(writer.questions);
     }
@@ -84,7 +84,9 @@ final class QuestionWriter {
         askColour(plan.shapes().get(0));
         askForm(plan.shapes().get(1));
         read(plan.readables().get(0));
-        read(plan.readables().get(random.between(1, 2)));
+        if (plan.numbered().isEmpty()) {
+            read(plan.readables().get(random.between(1, 2)));
+        }
     }
 
     /** Of each shape one thing, so that no question tells an answer. */

@@ -19,7 +19,8 @@ import io.m3j.core.M3Exception;
  *     number if {@code numberAsked}
  * @param formsAsked of a crowd's six small shapes, how many are asked for their form by their colour; the
  *     others for their colour by their form
- * @param numberAsked whether a crowd is asked for a number, too, which is not there in one crowd of four
+ * @param numberAsked whether each scene is asked for a number, which is not there in one scene of four; a
+ *     crowd is asked for it beside all else, another scene in place of its second reading
  * @param sidesAsked of how many pairs of things another scene is asked which lies on which side of the
  *     other, as far as it has so many of which that can be said
  */
@@ -121,13 +122,14 @@ public record SceneOptions(
     }
 
     /**
-     * Scenes that are asked more often which of two things is where, to learn to compare places.
+     * The benchmark's scenes, asked for what is worth asking more often while learning.
      *
-     * @param sidesAsked of how many pairs
-     * @return the benchmark's options but for that
-     * @throws M3Exception if there are not so many
+     * @param sidesAsked of how many pairs of things it is asked which is on which side of the other
+     * @param numberAsked whether each scene is asked for a number, which may be missing
+     * @return these options
+     * @throws M3Exception if there are not so many pairs
      */
-    public static SceneOptions sides(int sidesAsked) {
+    public static SceneOptions asking(int sidesAsked, boolean numberAsked) {
         SceneOptions usual = defaults();
         return new SceneOptions(
                 usual.mostOfAKind,
@@ -140,7 +142,7 @@ public record SceneOptions(
                 usual.clutter,
                 false,
                 usual.formsAsked,
-                false,
+                numberAsked,
                 sidesAsked);
     }
 

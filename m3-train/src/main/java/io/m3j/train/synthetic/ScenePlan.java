@@ -14,8 +14,9 @@ import java.util.Optional;
  * @param firstKind one counted kind
  * @param secondKind the other
  * @param shapes three small shapes, no two of one form or one colour; in a crowd, any
- * @param readables three things to read: two words, one number; in a crowd, any
- * @param numbered in a crowd, on what a number is asked for: one such thing is there, or none
+ * @param readables three things to read: two words, one number, which may be missing if it is asked for; in a
+ *     crowd, any
+ * @param numbered on what a number is asked for if one must be: one such thing is there, or none
  */
 record ScenePlan(
         Place place,
@@ -113,6 +114,10 @@ record ScenePlan(
                 .map(Text::text)
                 .findFirst()
                 .orElse("no number");
+    }
+
+    boolean isMissing(Readable kind) {
+        return readables.stream().noneMatch(text -> text.kind() == kind);
     }
 
     int count(CountedThing kind) {

@@ -25,8 +25,8 @@ final class ScenePlanner {
 
     private static final int SHAPES = 3;
 
-    /** Of so many crowds that are asked for a number, one does not show it. */
-    private static final int CROWDS_A_MISSING_NUMBER = 4;
+    /** Of so many scenes that are asked for a number, one does not show it. */
+    private static final int SCENES_A_MISSING_NUMBER = 4;
 
     /** Between a thing and the border of its cell, in pixels. */
     private static final double MARGIN = 2;
@@ -59,6 +59,14 @@ final class ScenePlanner {
 
     private ScenePlan scene(Place place, Light light, Big big) {
         List<Text> readables = readables();
+        Optional<Readable> numbered = Optional.empty();
+        if (options.numberAsked()) {
+            int last = readables.size() - 1;
+            numbered = Optional.of(readables.get(last).kind());
+            if (random.below(SCENES_A_MISSING_NUMBER) == 0) {
+                readables.remove(last);
+            }
+        }
         List<Small> shapes = shapes(SHAPES);
         List<CountedThing> kinds = new ArrayList<>(CountedThing.ALL);
         random.shuffle(kinds);
@@ -78,7 +86,7 @@ final class ScenePlanner {
                 kinds.get(1),
                 shapes,
                 readables,
-                Optional.empty());
+                numbered);
     }
 
     /**
@@ -96,7 +104,7 @@ final class ScenePlanner {
             random.shuffle(withNumbers);
             Readable asked = withNumbers.remove(0);
             numbered = Optional.of(asked);
-            if (random.below(CROWDS_A_MISSING_NUMBER) > 0) {
+            if (random.below(SCENES_A_MISSING_NUMBER) > 0) {
                 readables.add(number(List.of(asked)));
             }
         }

@@ -109,6 +109,36 @@ class SceneAnswersTest {
         assertThat(others).isBetween(6 * COUNT, 7 * COUNT);
     }
 
+    /** Where it is missing nothing else with a number is there, and all else is as in any scene. */
+    @Test
+    void aNumberIsAskedForThatMayBeMissing() {
+        Scenes scenes = Scenes.of(SCENES.seed(), SceneOptions.asking(1, true));
+        int missing = 0;
+        for (int i = 0; i < COUNT; i++) {
+            Scene scene = scenes.scene(i);
+            Readable kind = scene.plan().numbered().orElseThrow();
+            Question asked =
+                    only(
+                            scene.questions().stream()
+                                    .filter(
+                                            q ->
+                                                    names(q, kind.word())
+                                                            && q.family() == Family.READING));
+            List<ScenePlan.Text> numbers =
+                    scene.plan().readables().stream()
+                            .filter(text -> text.kind().hasNumber())
+                            .toList();
+            String answer = numbers.isEmpty() ? "no number" : only(numbers.stream()).text();
+            assertThat(asked.answer()).isEqualTo(answer);
+            assertThat(scene.questions()).hasSize(12);
+            assertThat(scene.questions().stream().filter(q -> q.family() == Family.READING))
+                    .hasSize(2);
+            assertThat(scene.caption()).containsOnlyOnce(" says " + answer + ".");
+            missing += numbers.isEmpty() ? 1 : 0;
+        }
+        assertThat(missing).isBetween(COUNT * 22 / 100, COUNT * 28 / 100);
+    }
+
     private static void checkAttribute(ScenePlan plan, Question question) {
         ScenePlan.Small small = shape(plan, question);
         boolean byForm = names(question, small.shape().word());
@@ -130,7 +160,7 @@ class SceneAnswersTest {
     @Test
     void moreSidesAreAskedOfPairsThatNoneWasAskedOf() {
         int most = 8;
-        Scenes sides = Scenes.of(SCENES.seed(), SceneOptions.sides(most));
+        Scenes sides = Scenes.of(SCENES.seed(), SceneOptions.asking(most, false));
         int fewest = most;
         Map<Integer, Integer> asked = new TreeMap<>();
         for (int i = 0; i < COUNT; i++) {
