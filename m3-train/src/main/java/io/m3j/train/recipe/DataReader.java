@@ -50,13 +50,16 @@ final class DataReader {
                                 "forms_asked",
                                 "number_asked",
                                 "sides_asked",
+                                "places_asked",
                                 "captions",
                                 "blank");
         if (scenes.has("forms_asked") && !scenes.flag("crowded", false)) {
             throw scenes.wrong("forms_asked", "nothing, since the scenes are not crowded");
         }
-        if (scenes.has("sides_asked") && scenes.flag("crowded", false)) {
-            throw scenes.wrong("sides_asked", "nothing, since the scenes are crowded");
+        for (String key : List.of("sides_asked", "places_asked")) {
+            if (scenes.has(key) && scenes.flag("crowded", false)) {
+                throw scenes.wrong(key, "nothing, since the scenes are crowded");
+            }
         }
         return scenes.checked(
                 () ->
@@ -68,6 +71,7 @@ final class DataReader {
                                 scenes.integer("forms_asked", SceneOptions.USUAL_FORMS_ASKED),
                                 scenes.flag("number_asked", false),
                                 scenes.integer("sides_asked", SceneOptions.USUAL_SIDES_ASKED),
+                                scenes.integer("places_asked", 0),
                                 scenes.flag("captions", false),
                                 scenes.flag("blank", false)));
     }

@@ -35,6 +35,7 @@ public sealed interface DataSource {
      *     others for their colour
      * @param numberAsked whether each scene is asked for a number, which is not there in one of four
      * @param sidesAsked of how many pairs of things another scene is asked which is on which side of the other
+     * @param placesAsked of how many more pairs it is asked for the place of one or both, and then the side
      * @param captions whether the caption is asked for, in place of questions
      * @param blank whether each picture is a grey one, which tells nothing
      */
@@ -46,6 +47,7 @@ public sealed interface DataSource {
             int formsAsked,
             boolean numberAsked,
             int sidesAsked,
+            int placesAsked,
             boolean captions,
             boolean blank)
             implements DataSource {
@@ -65,19 +67,15 @@ public sealed interface DataSource {
             }
             Range.atLeast(1, "count", count);
             Range.atLeast(1, "questions_per_scene", questionsPerScene);
-            if (formsAsked < 0 || formsAsked > SceneOptions.SHAPES_IN_A_CROWD) {
+            between("forms_asked", formsAsked, 0, SceneOptions.SHAPES_IN_A_CROWD);
+            between("sides_asked", sidesAsked, 1, SceneOptions.PAIRS_IN_A_SCENE);
+            between("places_asked", placesAsked, 0, SceneOptions.PAIRS_IN_A_SCENE);
+        }
+
+        private static void between(String name, int value, int least, int most) {
+            if (value < least || value > most) {
                 throw new M3Exception(
-                        "forms_asked: expected 0 to "
-                                + SceneOptions.SHAPES_IN_A_CROWD
-                                + ", found "
-                                + formsAsked);
-            }
-            if (sidesAsked < 1 || sidesAsked > SceneOptions.PAIRS_IN_A_SCENE) {
-                throw new M3Exception(
-                        "sides_asked: expected 1 to "
-                                + SceneOptions.PAIRS_IN_A_SCENE
-                                + ", found "
-                                + sidesAsked);
+                        name + ": expected " + least + " to " + most + ", found " + value);
             }
         }
 

@@ -106,7 +106,9 @@ public final class DataSources implements AutoCloseable {
                                         ? SceneOptions.crowd(
                                                 scenes.formsAsked(), scenes.numberAsked())
                                         : SceneOptions.asking(
-                                                scenes.sidesAsked(), scenes.numberAsked())),
+                                                scenes.sidesAsked(),
+                                                scenes.placesAsked(),
+                                                scenes.numberAsked())),
                         scenes.count(),
                         scenes.questionsPerScene(),
                         tokenizer,

@@ -51,7 +51,7 @@ final class QuestionWriter {
         if (options.crowded()) {
             return options.numberAsked() ? 11 : 10;
         }
-        return 11 + options.sidesAsked();
+        return 11 + options.sidesAsked() + options.placesAsked();
     }
 
     static List<Question> write(ScenePlan plan, SceneRandom random, SceneOptions options) {
@@ -61,7 +61,7 @@ final class QuestionWriter {
             writer.askOfTheShapes(options);
         } else {
             writer.askOfTheParts();
-            writer.askMoreSides(options.sidesAsked() - 1);
+            writer.askMoreSides(options.sidesAsked() - 1, options.placesAsked());
         }
         plan.numbered().ifPresent(writer::askNumber);
         random.shuffle(writer.questions);
@@ -141,26 +141,31 @@ final class QuestionWriter {
     }
 
     /**
-     * Of pairs that were not asked for yet, neither way round: one would tell the other. A third of them are
-     * to be answered with both places first, a third with that of the thing that is asked for. A place is one step
-     * of looking up, by itself rewarded, from a name that may be the first or the last of two; the side alone needs
-     * both at once.
+     * Of pairs that were not asked for yet, neither way round: one would tell the other. Some are to be answered
+     * with both places first, some with that of the thing that is asked for. A place is one step of looking up,
+     * by itself rewarded, from a name that may be the first or the last of two; the side alone needs both at once.
      */
-    private void askMoreSides(int more) {
-        if (more == 0) {
+    private void askMoreSides(int sides, int places) {
+        if (sides + places == 0) {
             return; // The benchmark's scenes: no random number may be drawn here.
         }
-        List<Pair> pairs = pairs(things(plan));
+        List<Pair> pairs = new ArrayList<>(pairs(things(plan)));
         random.shuffle(pairs);
-        int most = askedPairs.size() + more;
-        for (Pair pair : pairs) {
-            if (askedPairs.size() < most && !askedPairs.contains(pair.names())) {
-                String from = place(pair.from());
-                switch (random.below(3)) {
-                    case 0 -> askSide(pair, Phrasings.BOTH_PLACES, from, place(pair.to()));
-                    case 1 -> askSide(pair, Phrasings.ITS_PLACE, from);
-                    default -> askSide(pair, "");
-                }
+        for (int i = 0; i < sides + places; i++) {
+            pairs.removeIf(pair -> askedPairs.contains(pair.names()));
+            if (pairs.isEmpty()) {
+                return;
+            }
+            Pair pair = pairs.get(0);
+            // In turns, as far as there are both: a scene may have fewer pairs than are asked for.
+            boolean withPlaces = i % 2 == 0 ? i / 2 < places : i / 2 >= sides;
+            String from = place(pair.from());
+            if (!withPlaces) {
+                askSide(pair, "");
+            } else if (random.coin()) {
+                askSide(pair, Phrasings.BOTH_PLACES, from, place(pair.to()));
+            } else {
+                askSide(pair, Phrasings.ITS_PLACE, from);
             }
         }
     }

@@ -23,6 +23,7 @@ import io.m3j.core.M3Exception;
  *     crowd is asked for it beside all else, another scene in place of its second reading
  * @param sidesAsked of how many pairs of things another scene is asked which lies on which side of the
  *     other, as far as it has so many of which that can be said
+ * @param placesAsked of how many more pairs it is asked for the place of one or both first
  */
 public record SceneOptions(
         int mostOfAKind,
@@ -36,7 +37,8 @@ public record SceneOptions(
         boolean crowded,
         int formsAsked,
         boolean numberAsked,
-        int sidesAsked) {
+        int sidesAsked,
+        int placesAsked) {
 
     /** Small shapes of a crowd. */
     public static final int SHAPES_IN_A_CROWD = 6;
@@ -66,6 +68,7 @@ public record SceneOptions(
         check("clutter", clutter, 0, 3);
         check("formsAsked", formsAsked, 0, SHAPES_IN_A_CROWD);
         check("sidesAsked", sidesAsked, 1, PAIRS_IN_A_SCENE);
+        check("placesAsked", placesAsked, 0, PAIRS_IN_A_SCENE);
     }
 
     /**
@@ -84,7 +87,8 @@ public record SceneOptions(
                 false,
                 USUAL_FORMS_ASKED,
                 false,
-                USUAL_SIDES_ASKED);
+                USUAL_SIDES_ASKED,
+                0);
     }
 
     /**
@@ -118,18 +122,20 @@ public record SceneOptions(
                 true,
                 formsAsked,
                 numberAsked,
-                usual.sidesAsked);
+                usual.sidesAsked,
+                usual.placesAsked);
     }
 
     /**
      * The benchmark's scenes, asked for what is worth asking more often while learning.
      *
      * @param sidesAsked of how many pairs of things it is asked which is on which side of the other
+     * @param placesAsked of how many more pairs it is asked for their places and the side
      * @param numberAsked whether each scene is asked for a number, which may be missing
      * @return these options
      * @throws M3Exception if there are not so many pairs
      */
-    public static SceneOptions asking(int sidesAsked, boolean numberAsked) {
+    public static SceneOptions asking(int sidesAsked, int placesAsked, boolean numberAsked) {
         SceneOptions usual = defaults();
         return new SceneOptions(
                 usual.mostOfAKind,
@@ -143,7 +149,8 @@ public record SceneOptions(
                 false,
                 usual.formsAsked,
                 numberAsked,
-                sidesAsked);
+                sidesAsked,
+                placesAsked);
     }
 
     /**

@@ -112,7 +112,7 @@ class SceneAnswersTest {
     /** Where it is missing nothing else with a number is there, and all else is as in any scene. */
     @Test
     void aNumberIsAskedForThatMayBeMissing() {
-        Scenes scenes = Scenes.of(SCENES.seed(), SceneOptions.asking(1, true));
+        Scenes scenes = Scenes.of(SCENES.seed(), SceneOptions.asking(1, 0, true));
         int missing = 0;
         for (int i = 0; i < COUNT; i++) {
             Scene scene = scenes.scene(i);
@@ -160,7 +160,7 @@ class SceneAnswersTest {
     @Test
     void moreSidesAreAskedOfPairsThatNoneWasAskedOf() {
         int most = 8;
-        Scenes sides = Scenes.of(SCENES.seed(), SceneOptions.asking(most, false));
+        Scenes sides = Scenes.of(SCENES.seed(), SceneOptions.asking(3, 5, false));
         int fewest = most;
         Map<Integer, Integer> asked = new TreeMap<>();
         for (int i = 0; i < COUNT; i++) {
