@@ -49,17 +49,10 @@ final class DataReader {
                                 "crowded",
                                 "forms_asked",
                                 "number_asked",
-                                "sides_asked",
-                                "places_asked",
                                 "captions",
                                 "blank");
         if (scenes.has("forms_asked") && !scenes.flag("crowded", false)) {
             throw scenes.wrong("forms_asked", "nothing, since the scenes are not crowded");
-        }
-        for (String key : List.of("sides_asked", "places_asked")) {
-            if (scenes.has(key) && scenes.flag("crowded", false)) {
-                throw scenes.wrong(key, "nothing, since the scenes are crowded");
-            }
         }
         return scenes.checked(
                 () ->
@@ -70,8 +63,6 @@ final class DataReader {
                                 scenes.flag("crowded", false),
                                 scenes.integer("forms_asked", SceneOptions.USUAL_FORMS_ASKED),
                                 scenes.flag("number_asked", false),
-                                scenes.integer("sides_asked", SceneOptions.USUAL_SIDES_ASKED),
-                                scenes.integer("places_asked", 0),
                                 scenes.flag("captions", false),
                                 scenes.flag("blank", false)));
     }

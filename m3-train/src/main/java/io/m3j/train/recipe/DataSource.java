@@ -34,8 +34,6 @@ public sealed interface DataSource {
      * @param formsAsked of a crowded scene's six small shapes, how many are asked for their form; the
      *     others for their colour
      * @param numberAsked whether each scene is asked for a number, which is not there in one of four
-     * @param sidesAsked of how many pairs of things another scene is asked which is on which side of the other
-     * @param placesAsked of how many more pairs it is asked for the place of one or both, and then the side
      * @param captions whether the caption is asked for, in place of questions
      * @param blank whether each picture is a grey one, which tells nothing
      */
@@ -46,8 +44,6 @@ public sealed interface DataSource {
             boolean crowded,
             int formsAsked,
             boolean numberAsked,
-            int sidesAsked,
-            int placesAsked,
             boolean captions,
             boolean blank)
             implements DataSource {
@@ -67,15 +63,12 @@ public sealed interface DataSource {
             }
             Range.atLeast(1, "count", count);
             Range.atLeast(1, "questions_per_scene", questionsPerScene);
-            between("forms_asked", formsAsked, 0, SceneOptions.SHAPES_IN_A_CROWD);
-            between("sides_asked", sidesAsked, 1, SceneOptions.PAIRS_IN_A_SCENE);
-            between("places_asked", placesAsked, 0, SceneOptions.PAIRS_IN_A_SCENE);
-        }
-
-        private static void between(String name, int value, int least, int most) {
-            if (value < least || value > most) {
+            if (formsAsked < 0 || formsAsked > SceneOptions.SHAPES_IN_A_CROWD) {
                 throw new M3Exception(
-                        name + ": expected " + least + " to " + most + ", found " + value);
+                        "forms_asked: expected 0 to "
+                                + SceneOptions.SHAPES_IN_A_CROWD
+                                + ", found "
+                                + formsAsked);
             }
         }
 

@@ -100,15 +100,7 @@ public final class DataSources implements AutoCloseable {
         DataSource.Scenes scenes = (DataSource.Scenes) source;
         ScenesSource examples =
                 new ScenesSource(
-                        Scenes.of(
-                                scenes.seed(),
-                                scenes.crowded()
-                                        ? SceneOptions.crowd(
-                                                scenes.formsAsked(), scenes.numberAsked())
-                                        : SceneOptions.asking(
-                                                scenes.sidesAsked(),
-                                                scenes.placesAsked(),
-                                                scenes.numberAsked())),
+                        Scenes.of(scenes.seed(), options(scenes)),
                         scenes.count(),
                         scenes.questionsPerScene(),
                         tokenizer,
@@ -120,6 +112,13 @@ public final class DataSources implements AutoCloseable {
             examples = examples.blank();
         }
         return gridSide.isPresent() ? examples.grounded(gridSide.getAsInt()) : examples;
+    }
+
+    private static SceneOptions options(DataSource.Scenes scenes) {
+        if (scenes.crowded()) {
+            return SceneOptions.crowd(scenes.formsAsked(), scenes.numberAsked());
+        }
+        return scenes.numberAsked() ? SceneOptions.numbers() : SceneOptions.defaults();
     }
 
     private ExampleSource conversations(DataSource.Llava llava) {

@@ -33,6 +33,7 @@ final class CaptionWriter {
         } else {
             writer.tellTheParts();
         }
+        // What is there to read is among the parts of a scene already.
         plan.numbered()
                 .filter(kind -> options.crowded() || plan.isMissing(kind))
                 .ifPresent(writer::tellNumber);

@@ -54,13 +54,6 @@ final class Phrasings {
                     "Seen from the {b}, where is the {a}?",
                     "Which way is the {a} from the {b}?",
                     "From the {b}, in which direction is the {a}?");
-
-    /** Behind one of {@link #SIDE}, in scenes to learn from alone. */
-    static final String BOTH_PLACES = " Name both places first.";
-
-    /** That of {@code {a}}; as {@link #BOTH_PLACES}. */
-    static final String ITS_PLACE = " Name its place first.";
-
     static final List<String> SHAPE_COLOUR =
             List.of(
                     "What color is the small {a}?",

@@ -4,15 +4,11 @@ import io.m3j.train.synthetic.ScenePlan.Small;
 import io.m3j.train.synthetic.ScenePlan.Spot;
 import io.m3j.train.synthetic.ScenePlan.Text;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
- * Asks two questions of each family about a planned scene, or more of sides; in a crowd, of the background,
- * the big object and the small shapes; and if so wanted of a number that may be missing. A question has one right answer,
+ * Asks two questions of each family about a planned scene; in a crowd, of the background, the big object
+ * and the small shapes. In either, if so wanted, of a number that may be missing. A question has one right answer,
  * and its text does not tell the answer of another: the big object is never named, and of the three small
  * shapes one is asked for its colour, one for its form, and one is named where places are asked for.
  */
@@ -29,17 +25,12 @@ final class QuestionWriter {
     private final ScenePlan plan;
     private final SceneRandom random;
     private final List<Question> questions = new ArrayList<>();
-    private final Set<Set<String>> askedPairs = new HashSet<>();
 
     /** A thing that a question can name, and where it is. */
     record Thing(String name, Spot spot) {}
 
     /** The side on which one thing lies, seen from another. */
-    record Pair(String from, String to, String side) {
-        Set<String> names() {
-            return Set.of(from, to);
-        }
-    }
+    record Pair(String from, String to, String side) {}
 
     private QuestionWriter(ScenePlan plan, SceneRandom random) {
         this.plan = plan;
@@ -51,7 +42,7 @@ final class QuestionWriter {
         if (options.crowded()) {
             return options.numberAsked() ? 11 : 10;
         }
-        return 11 + options.sidesAsked() + options.placesAsked();
+        return 12;
     }
 
     static List<Question> write(ScenePlan plan, SceneRandom random, SceneOptions options) {
@@ -61,7 +52,6 @@ final class QuestionWriter {
             writer.askOfTheShapes(options);
         } else {
             writer.askOfTheParts();
-            writer.askMoreSides(options.sidesAsked() - 1, options.placesAsked());
         }
         plan.numbered().ifPresent(writer::askNumber);
         random.shuffle(writer.questions);
@@ -134,60 +124,10 @@ final class QuestionWriter {
                 boolean enough =
                         questions.stream().filter(q -> q.family() == Family.RELATION).count() == 2;
                 if (!enough && side.equals(pair.side())) {
-                    askSide(pair, "");
+                    ask(Family.RELATION, Phrasings.SIDE, side, pair.from(), pair.to());
                 }
             }
         }
-    }
-
-    /**
-     * Of pairs that were not asked for yet, neither way round: one would tell the other. Some are to be answered
-     * with both places first, some with that of the thing that is asked for. A place is one step of looking up,
-     * by itself rewarded, from a name that may be the first or the last of two; the side alone needs both at once.
-     */
-    private void askMoreSides(int sides, int places) {
-        if (sides + places == 0) {
-            return; // The benchmark's scenes: no random number may be drawn here.
-        }
-        List<Pair> pairs = new ArrayList<>(pairs(things(plan)));
-        random.shuffle(pairs);
-        for (int i = 0; i < sides + places; i++) {
-            pairs.removeIf(pair -> askedPairs.contains(pair.names()));
-            if (pairs.isEmpty()) {
-                return;
-            }
-            Pair pair = pairs.get(0);
-            // In turns, as far as there are both: a scene may have fewer pairs than are asked for.
-            boolean withPlaces = i % 2 == 0 ? i / 2 < places : i / 2 >= sides;
-            String from = place(pair.from());
-            if (!withPlaces) {
-                askSide(pair, "");
-            } else if (random.coin()) {
-                askSide(pair, Phrasings.BOTH_PLACES, from, place(pair.to()));
-            } else {
-                askSide(pair, Phrasings.ITS_PLACE, from);
-            }
-        }
-    }
-
-    /** Asks which side, and for the places that are to be named before it. */
-    private void askSide(Pair pair, String request, String... places) {
-        askedPairs.add(pair.names());
-        String answer =
-                Stream.concat(Stream.of(places), Stream.of(pair.side()))
-                        .collect(Collectors.joining(", "));
-        List<String> phrasings = Phrasings.SIDE.stream().map(text -> text + request).toList();
-        ask(Family.RELATION, phrasings, answer, pair.from(), pair.to());
-    }
-
-    private String place(String name) {
-        Spot spot =
-                things(plan).stream()
-                        .filter(thing -> thing.name().equals(name))
-                        .map(Thing::spot)
-                        .findFirst()
-                        .orElseThrow();
-        return sides(spot).isEmpty() ? "middle" : corner(spot);
     }
 
     /** The things whose place can be asked for: the big object, the third small shape, what can be read. */

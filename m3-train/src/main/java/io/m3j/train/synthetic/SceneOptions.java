@@ -21,9 +21,6 @@ import io.m3j.core.M3Exception;
  *     others for their colour by their form
  * @param numberAsked whether each scene is asked for a number, which is not there in one scene of four; a
  *     crowd is asked for it beside all else, another scene in place of its second reading
- * @param sidesAsked of how many pairs of things another scene is asked which lies on which side of the
- *     other, as far as it has so many of which that can be said
- * @param placesAsked of how many more pairs it is asked for the place of one or both first
  */
 public record SceneOptions(
         int mostOfAKind,
@@ -36,21 +33,13 @@ public record SceneOptions(
         double clutter,
         boolean crowded,
         int formsAsked,
-        boolean numberAsked,
-        int sidesAsked,
-        int placesAsked) {
+        boolean numberAsked) {
 
     /** Small shapes of a crowd. */
     public static final int SHAPES_IN_A_CROWD = 6;
 
     /** Of a crowd's small shapes, how many are asked for their form unless somebody says otherwise. */
     public static final int USUAL_FORMS_ASKED = 2;
-
-    /** Pairs of things that a scene is asked for the side of unless somebody says otherwise. */
-    public static final int USUAL_SIDES_ASKED = 1;
-
-    /** Pairs of the six things whose place can be asked for. */
-    public static final int PAIRS_IN_A_SCENE = 15;
 
     /**
      * Checks that a picture has room for all of it.
@@ -67,8 +56,6 @@ public record SceneOptions(
         check("typefaces", typefaces, 1, Lettering.COUNT);
         check("clutter", clutter, 0, 3);
         check("formsAsked", formsAsked, 0, SHAPES_IN_A_CROWD);
-        check("sidesAsked", sidesAsked, 1, PAIRS_IN_A_SCENE);
-        check("placesAsked", placesAsked, 0, PAIRS_IN_A_SCENE);
     }
 
     /**
@@ -86,9 +73,16 @@ public record SceneOptions(
                 1,
                 false,
                 USUAL_FORMS_ASKED,
-                false,
-                USUAL_SIDES_ASKED,
-                0);
+                false);
+    }
+
+    /**
+     * Scenes to learn numbers from, and when to say that there is none.
+     *
+     * @return the benchmark's options, but for a number that each scene is asked for
+     */
+    public static SceneOptions numbers() {
+        return defaults().with(false, USUAL_FORMS_ASKED, true);
     }
 
     /**
@@ -109,48 +103,22 @@ public record SceneOptions(
      * @throws M3Exception if there are not so many
      */
     public static SceneOptions crowd(int formsAsked, boolean numberAsked) {
-        SceneOptions usual = defaults();
-        return new SceneOptions(
-                usual.mostOfAKind,
-                usual.smallestShape,
-                usual.largestShape,
-                usual.smallestType,
-                usual.largestType,
-                usual.words,
-                usual.typefaces,
-                usual.clutter,
-                true,
-                formsAsked,
-                numberAsked,
-                usual.sidesAsked,
-                usual.placesAsked);
+        return defaults().with(true, formsAsked, numberAsked);
     }
 
-    /**
-     * The benchmark's scenes, asked for what is worth asking more often while learning.
-     *
-     * @param sidesAsked of how many pairs of things it is asked which is on which side of the other
-     * @param placesAsked of how many more pairs it is asked for their places and the side
-     * @param numberAsked whether each scene is asked for a number, which may be missing
-     * @return these options
-     * @throws M3Exception if there are not so many pairs
-     */
-    public static SceneOptions asking(int sidesAsked, int placesAsked, boolean numberAsked) {
-        SceneOptions usual = defaults();
+    private SceneOptions with(boolean crowd, int forms, boolean number) {
         return new SceneOptions(
-                usual.mostOfAKind,
-                usual.smallestShape,
-                usual.largestShape,
-                usual.smallestType,
-                usual.largestType,
-                usual.words,
-                usual.typefaces,
-                usual.clutter,
-                false,
-                usual.formsAsked,
-                numberAsked,
-                sidesAsked,
-                placesAsked);
+                mostOfAKind,
+                smallestShape,
+                largestShape,
+                smallestType,
+                largestType,
+                words,
+                typefaces,
+                clutter,
+                crowd,
+                forms,
+                number);
     }
 
     /**

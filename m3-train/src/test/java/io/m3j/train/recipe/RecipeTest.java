@@ -84,7 +84,7 @@ class RecipeTest {
         assertThat(recipe.run()).contains(directory.resolve("runs/x"));
         assertThat(recipe.data())
                 .containsExactly(
-                        new DataSource.Scenes(7, 10, 6, false, 2, false, 1, 0, false, false),
+                        new DataSource.Scenes(7, 10, 6, false, 2, false, false, false),
                         new DataSource.Llava(directory.resolve("a.json"), directory.resolve("i")));
         assertThat(recipe.length().steps(100)).isEqualTo(150);
         assertThat(recipe.batching()).isEqualTo(new Batching(4, 8, true, 2));
@@ -170,11 +170,11 @@ class RecipeTest {
                                 "'steps':10,'curriculum':[{'until_step':2,'scales':[1]},"
                                         + "{'until_step':4,'scales':[1],'data':[{'scenes':{'seed':3,"
                                         + "'count':9,'crowded':true,'forms_asked':5,'number_asked':true,'blank':true}},"
-                                        + "{'scenes':{'count':8,'sides_asked':6,'places_asked':7,'number_asked':true}}]}]"));
+                                        + "{'scenes':{'count':8,'number_asked':true}}]}]"));
         List<DataSource> own =
                 List.of(
-                        new DataSource.Scenes(3, 9, 1, true, 5, true, 1, 0, false, true),
-                        new DataSource.Scenes(0, 8, 1, false, 2, true, 6, 7, false, false));
+                        new DataSource.Scenes(3, 9, 1, true, 5, true, false, true),
+                        new DataSource.Scenes(0, 8, 1, false, 2, true, false, false));
         assertThat(recipe.dataAt(1, 10)).isEqualTo(recipe.data());
         assertThat(recipe.dataAt(2, 10)).isEqualTo(own);
         assertThat(recipe.dataAt(3, 10)).isEqualTo(own);
@@ -266,10 +266,6 @@ class RecipeTest {
                 "/curriculum | [{'until_step':3,'scales':[1],'data':[{'scenes':{'count':0}}]}] | count: expected an integer of 1 or more, found 0",
                 "/curriculum | [{'until_step':3,'scales':[1],'data':[]}] | data: expected one source or more, found none; leave it out",
                 "/data | [{'scenes':{'count':1,'forms_asked':3}}] | forms_asked: expected nothing, since the scenes are not crowded",
-                "/data | [{'scenes':{'count':1,'crowded':true,'sides_asked':3}}] | sides_asked: expected nothing, since the scenes are crowded",
-                "/data | [{'scenes':{'count':1,'crowded':true,'places_asked':3}}] | places_asked: expected nothing, since the scenes are crowded",
-                "/data | [{'scenes':{'count':1,'places_asked':-1}}] | places_asked: expected 0 to 15, found -1",
-                "/data | [{'scenes':{'count':1,'sides_asked':16}}] | sides_asked: expected 1 to 15, found 16",
                 "/data | [{'scenes':{'count':1,'crowded':true,'forms_asked':7}}] | forms_asked: expected 0 to 6, found 7",
                 "/curriculum | [{'until_step':3,'scales':[1]},{'until_step':2,'scales':[9]}] | each stage to end behind the one before",
                 "/evaluation | {'every_steps':0,'data':[{'scenes':{'count':1}}]} | every_steps: expected an integer of 1 or more",

@@ -31,7 +31,7 @@ class DataSourcesTest {
         String own =
                 "'data':[{'scenes':{'seed':4,'count':5,'questions_per_scene':10,'crowded':true,"
                         + "'forms_asked':6,'number_asked':true}},{'scenes':{'seed':5,'count':2,'captions':true,'blank':true}},"
-                        + "{'scenes':{'seed':6,'count':4,'questions_per_scene':15,'sides_asked':2,'places_asked':3,'number_asked':true}}]";
+                        + "{'scenes':{'seed':6,'count':4,'questions_per_scene':12,'number_asked':true}}]";
         String more =
                 "{'model':{'random':'.','template':'vicuna_v1'},'loss':{'grounding':1},'data':[{'scenes':{'count':3}}],"
                         + "'curriculum':[{'until_step':1,'scales':[1]},"
@@ -91,13 +91,14 @@ class DataSourcesTest {
             Scenes crowd = Scenes.of(4, SceneOptions.crowd(6, true));
             ScenesSource asked = new ScenesSource(crowd, 5, 10, tokenizer, vicuna);
             ScenesSource told = new ScenesSource(Scenes.of(5), 2, 1, tokenizer, vicuna);
-            Scenes sides = Scenes.of(6, SceneOptions.asking(2, 3, true));
-            ScenesSource compared = new ScenesSource(sides, 4, 15, tokenizer, vicuna);
+            ScenesSource numbers =
+                    new ScenesSource(
+                            Scenes.of(6, SceneOptions.numbers()), 4, 12, tokenizer, vicuna);
             return asked.grounded(GRID).fingerprint()
                     + " + "
                     + told.captioned().blank().grounded(GRID).fingerprint()
                     + " + "
-                    + compared.grounded(GRID).fingerprint();
+                    + numbers.grounded(GRID).fingerprint();
         }
     }
 }

@@ -139,7 +139,7 @@ class ScenesTest {
 
     @Test
     void optionsMakeScenesHarderOrEasier() {
-        SceneOptions large = new SceneOptions(1, 40, 48, 15, 16, 4, 1, 0, false, 0, false, 1, 0);
+        SceneOptions large = new SceneOptions(1, 40, 48, 15, 16, 4, 1, 0, false, 0, false);
         for (int i = 0; i < 200; i++) {
             ScenePlan plan = Scenes.of(1, large).scene(i).plan();
             assertThat(plan.counted()).hasSizeLessThanOrEqualTo(2);
@@ -148,8 +148,7 @@ class ScenesTest {
             assertThat(plan.readables().subList(0, 2))
                     .allMatch(text -> Words.READABLE.indexOf(text.text()) < 4);
         }
-        assertThatThrownBy(
-                        () -> new SceneOptions(6, 20, 34, 10, 14, 48, 4, 1, false, 0, false, 1, 0))
+        assertThatThrownBy(() -> new SceneOptions(6, 20, 34, 10, 14, 48, 4, 1, false, 0, false))
                 .isInstanceOf(M3Exception.class)
                 .hasMessageContaining("mostOfAKind: 1.0 to 5.0 expected, found 6.0");
     }
