@@ -52,6 +52,13 @@ class ProgramSourceTest {
                 .containsOnly("device", "dtype", "min");
     }
 
+    /** Training reads it too, and the way back needs what was. */
+    @Test
+    void nothingIsChangedInPlaceWhereGradientsPass() {
+        String shared = FakeDevice.withoutComments(TestKernels.resource("patches.torchscript"));
+        assertThat(Pattern.compile("\\btorch\\.\\w+_\\(").matcher(shared).results()).isEmpty();
+    }
+
     private static List<String> factories(String program) {
         String source = FakeDevice.withoutComments(TestKernels.resource(program));
         List<String> calls = new ArrayList<>();

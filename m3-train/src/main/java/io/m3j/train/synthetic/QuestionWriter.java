@@ -10,7 +10,8 @@ import java.util.List;
  * Asks two questions of each family about a planned scene; in a crowd, of the background, the big object
  * and the small shapes. In either, if so wanted, of a number that may be missing. A question has one right answer,
  * and its text does not tell the answer of another: the big object is never named, and of the three small
- * shapes one is asked for its colour, one for its form, and one is named where places are asked for.
+ * shapes one is asked for its colour, one for its form, and one is named where places are asked for. With
+ * one exception: where a number may be missing, a relation may name what it is on, which tells that it is there.
  */
 final class QuestionWriter {
 

@@ -58,7 +58,7 @@ public final class Scene {
 
     /**
      * Draws the picture without what has a number on it: all else is as in {@link #picture}, pixel for
-     * pixel. What is asked about the number has no answer then.
+     * pixel. What is asked about the number has no answer then, or "no number" where it may be missing.
      *
      * @return 336 × 336 pixels, TYPE_INT_RGB
      */
@@ -72,8 +72,9 @@ public final class Scene {
 
     /**
      * @return twelve questions, two of each family, in an order of this scene's own; of a crowd ten, of
-     *     background, object and small shapes, and one of a number if it is asked for one. In some two scenes
-     *     of a million nothing is clearly beside another thing, and one relation less is asked for
+     *     background, object and small shapes. If a number is asked for it is an eleventh of a crowd, and of
+     *     another scene the second reading. In some two scenes of a million, of those without the number in one of
+     *     a thousand, nothing is clearly beside another thing, and one relation less is asked for
      */
     public List<Question> questions() {
         return questions;

@@ -109,15 +109,15 @@ record ScenePlan(
 
     /** What a thing that a number is asked of says, also if it is not there. */
     String numberOn(Readable kind) {
-        return readables.stream()
-                .filter(text -> text.kind() == kind)
-                .map(Text::text)
-                .findFirst()
-                .orElse("no number");
+        return on(kind).map(Text::text).orElse("no number");
     }
 
     boolean isMissing(Readable kind) {
-        return readables.stream().noneMatch(text -> text.kind() == kind);
+        return on(kind).isEmpty();
+    }
+
+    private Optional<Text> on(Readable kind) {
+        return readables.stream().filter(text -> text.kind() == kind).findFirst();
     }
 
     int count(CountedThing kind) {

@@ -20,7 +20,7 @@ public final class Scenes {
      * of scenes. To be raised whenever some seed and options would give another picture, question, caption or
      * word for a patch than before: a run does not go on with other data than it was begun with.
      */
-    static final int VERSION = 3;
+    static final int VERSION = 4;
 
     private final long seed;
     private final SceneOptions options;

@@ -63,7 +63,7 @@ class ScenesTest {
             }
         }
         assertThat(Scenes.VERSION + " " + HexFormat.of().formatHex(digest.digest()))
-                .isEqualTo("3 fbcd417455c8446a54dfcf71fac22e18f0647e8e0793ae92f9aff9c564d67339");
+                .isEqualTo("4 fbcd417455c8446a54dfcf71fac22e18f0647e8e0793ae92f9aff9c564d67339");
     }
 
     @Test
