@@ -63,7 +63,7 @@ final class ScenePlanner {
         if (options.numberAsked()) {
             int last = readables.size() - 1;
             numbered = Optional.of(readables.get(last).kind());
-            if (random.below(SCENES_A_MISSING_NUMBER) == 0) {
+            if (missesItsNumber()) {
                 readables.remove(last);
             }
         }
@@ -104,7 +104,7 @@ final class ScenePlanner {
             random.shuffle(withNumbers);
             Readable asked = withNumbers.remove(0);
             numbered = Optional.of(asked);
-            if (random.below(SCENES_A_MISSING_NUMBER) > 0) {
+            if (!missesItsNumber()) {
                 readables.add(number(List.of(asked)));
             }
         }
@@ -132,6 +132,10 @@ final class ScenePlanner {
                 shapes,
                 readables,
                 numbered);
+    }
+
+    private boolean missesItsNumber() {
+        return random.below(SCENES_A_MISSING_NUMBER) == 0;
     }
 
     private Big big() {
