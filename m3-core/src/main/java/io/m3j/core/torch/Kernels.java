@@ -46,20 +46,26 @@ public final class Kernels implements AutoCloseable {
     private static final String QUANTISE = "quantise.torchscript";
     private static final String ONEDNN = "linear-onednn.torchscript";
     private static final String PLAIN = "linear-plain.torchscript";
+    private static final String NATIVE = "native.torchscript";
+
+    /** What stands in the place of those; nothing calls it. */
+    static final String NO_NATIVE = "native-none.torchscript";
 
     private final TorchProgram program;
     private final Device device;
     private final boolean onednn;
+    private final boolean ownKernels;
     private final boolean onednnBfloat16;
     private final boolean int4Unpacks;
 
     /** Lies on the device: kernels without any other operand are told by it where to compute. */
     private final NDArray anchor;
 
-    private Kernels(TorchProgram program, boolean onednn) {
+    private Kernels(TorchProgram program, boolean onednn, boolean ownKernels) {
         this.program = program;
         this.device = program.manager().getDevice();
         this.onednn = onednn;
+        this.ownKernels = ownKernels;
         this.onednnBfloat16 = onednn && takesBfloat16();
         this.int4Unpacks = onednn && unpacksInt4();
         ByteBuffer zero = ByteBuffer.allocateDirect(1);
@@ -101,8 +107,10 @@ public final class Kernels implements AutoCloseable {
             }
         }
         try {
-            String program = common() + source(ONEDNN);
-            return new Kernels(new TorchProgram(device, program), true);
+            TorchProgram.engine();
+            boolean own = NativeKernels.available();
+            String program = common() + source(ONEDNN) + source(own ? NATIVE : NO_NATIVE);
+            return new Kernels(new TorchProgram(device, program), true, own);
         } catch (EngineException e) {
             LOGGER.warn("this libtorch lacks oneDNN's linear layers: slower ones are used");
             LOGGER.debug("loading {} failed", ONEDNN, e);
@@ -118,14 +126,14 @@ public final class Kernels implements AutoCloseable {
      * @return the kernels, to be closed by the caller
      */
     static Kernels plain(Device device, String source) {
-        return new Kernels(new TorchProgram(device, source), false);
+        return new Kernels(new TorchProgram(device, source), false, false);
     }
 
     /**
      * @return the program that needs nothing but what every libtorch has on every device
      */
     static String plainSource() {
-        return common() + source(PLAIN);
+        return common() + source(PLAIN) + source(NO_NATIVE);
     }
 
     private static String common() {
@@ -440,6 +448,13 @@ public final class Kernels implements AutoCloseable {
      */
     boolean onednn() {
         return onednn;
+    }
+
+    /**
+     * @return whether those in 8 and 4 bits are those of {@link NativeKernels}
+     */
+    boolean ownKernels() {
+        return ownKernels;
     }
 
     /**

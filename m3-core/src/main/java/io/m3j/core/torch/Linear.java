@@ -28,7 +28,11 @@ public record Linear(Form form, NDArray weight, NDArray bias, NDArray scales, ND
         /** 4 bits, packed by ATen where oneDNN is, else two a byte. */
         INT4,
         /** As INT8 with 7 bits for activations, for processors without AVX-512. */
-        INT8_NARROW
+        INT8_NARROW,
+        /** 8 bits, packed for the kernels of {@link NativeKernels}. */
+        INT8_NATIVE,
+        /** 4 bits, packed for them. */
+        INT4_NATIVE
     }
 
     /**

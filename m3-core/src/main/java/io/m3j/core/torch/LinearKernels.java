@@ -134,6 +134,9 @@ public final class LinearKernels {
      */
     public Linear pack(NDManager owner, QuantisedWeight weight, NDArray bias) {
         NDArray levels = weight.levels();
+        if (kernels.ownKernels()) {
+            return packNative(owner, weight, bias);
+        }
         if (weight.precision() == Precision.INT8) {
             NDArray packed = kernels.call(owner, "pack_int8", levels, PACKED_FOR_ROWS);
             NDArray scales = kernels.convert(owner, weight.scales().get(0), FloatType.FLOAT32);
@@ -151,6 +154,20 @@ public final class LinearKernels {
         boolean unpacks = kernels.int4Unpacks() && levels.getShape().get(0) % INT4_BLOCK == 0;
         NDArray mark = kernels.zeros(owner, FloatType.FLOAT32, unpacks ? 1 : 0);
         return new Linear(Linear.Form.INT4, packed, bias, scales, mark);
+    }
+
+    private Linear packNative(NDManager owner, QuantisedWeight weight, NDArray bias) {
+        NDArray levels = weight.levels();
+        List<NDArray> scales = weight.scales();
+        NDArray none = kernels.zeros(owner, FloatType.FLOAT32, 0);
+        if (weight.precision() == Precision.INT8) {
+            NDArray packed = kernels.call(owner, "native_pack_int8", levels);
+            NDArray scale = kernels.convert(owner, scales.get(0), FloatType.FLOAT32);
+            return new Linear(Linear.Form.INT8_NATIVE, packed, bias, scale, none);
+        }
+        NDArray packed = kernels.call(owner, "native_pack_int4", levels);
+        NDArray both = kernels.call(owner, "native_pack_int4_scales", scales.get(0), scales.get(1));
+        return new Linear(Linear.Form.INT4_NATIVE, packed, bias, both, none);
     }
 
     /**

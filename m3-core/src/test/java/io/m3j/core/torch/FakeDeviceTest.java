@@ -105,6 +105,7 @@ class FakeDeviceTest {
             Map<String, Supplier<NDArray>> calls = calls(kernels, owner, type);
             Set<String> all = new TreeSet<>(FakeDevice.methods(Kernels.plainSource()).keySet());
             DOORS.forEach(all::remove);
+            all.removeAll(FakeDevice.methods(Kernels.source(Kernels.NO_NATIVE)).keySet());
             assertThat(calls.keySet()).as("every kernel has a call here").containsAll(all);
             calls.forEach(
                     (kernel, call) -> {
@@ -241,6 +242,23 @@ class FakeDeviceTest {
                 true,
                 2,
                 eps);
+        a.put(
+                calls,
+                "attention",
+                row,
+                fused,
+                0,
+                true,
+                turn,
+                turn,
+                cache,
+                cache,
+                start,
+                length,
+                false,
+                2,
+                eps);
+        a.put(calls, "linear_onto", row, row, fused, 5, 0);
         List<NDArray> whole = new ArrayList<>(fused);
         whole.addAll(mlp);
         a.put(

@@ -1,0 +1,421 @@
+/*
+ * Attention of new rows. Many of them go by twelve, in products of bfloat16 whose sums are float32; a single one reads keys and values once and has
+ * its sums and shares in float32. No number depends on which rows go together.
+ */
+#include "kernels.h"
+
+/* Rows that go together */
+#define TILE 12
+
+/* Positions that are packed together */
+#define PACK 32
+
+extern int omp_get_thread_num(void);
+
+static int dots; /* whether the processor multiplies in bfloat16 */
+
+__attribute__((constructor)) static void look(void) {
+    __builtin_cpu_init();
+    dots = __builtin_cpu_supports("avx512bf16");
+}
+
+static int64_t up(int64_t count, int64_t to) {
+    return (count + to - 1) / to * to;
+}
+
+static int64_t of_group(const attention_t *a) {
+    return a->heads / a->groups;
+}
+
+static int64_t seen(const attention_t *a) {
+    return a->position + a->rows;
+}
+
+/*
+ * Rotary position embedding, the half-split form of Hugging Face: sixteen numbers x of a head's first half and the ones y of its second become
+ * x cos - y sin and y cos + x sin. The second halves of `cosine` and `sine` repeat the first.
+ */
+static inline void turn(const attention_t *a, int64_t row, int64_t at, int64_t e, __mmask16 mask, __m512 *front, __m512 *back) {
+    const uint16_t *head = row_of(&a->qkv, row) + at;
+    __m512 cosine = load16(a->cosine + row * a->size + e, mask);
+    __m512 sine = load16(a->sine + row * a->size + e, mask);
+    __m512 x = load16(head + e, mask);
+    __m512 y = load16(head + a->size / 2 + e, mask);
+    *front = _mm512_fnmadd_ps(y, sine, _mm512_mul_ps(x, cosine));
+    *back = _mm512_fmadd_ps(x, sine, _mm512_mul_ps(y, cosine));
+}
+
+/* The key and the value of a row, of all groups, to their place in the caches */
+static void keep(const attention_t *a, int64_t row) {
+    int64_t half = a->size / 2;
+    for (int64_t g = 0; g < a->groups; g++) {
+        int64_t place = (g * a->capacity + a->position + row) * a->size;
+        int64_t at = (a->heads + g) * a->size;
+        for (int64_t e = 0; e < half; e += 16) {
+            __mmask16 mask = first(half - e);
+            __m512 front;
+            __m512 back;
+            turn(a, row, at, e, mask, &front, &back);
+            store16(a->keys + place + e, mask, front);
+            store16(a->keys + place + half + e, mask, back);
+        }
+        const uint16_t *value = row_of(&a->qkv, row) + at + a->groups * a->size;
+        __builtin_memcpy(a->values + place, value, a->size * sizeof *value);
+    }
+}
+
+/* A query, times 1 / sqrt(E): [E] */
+static void query(const attention_t *a, int64_t row, int64_t head, float *to) {
+    int64_t half = a->size / 2;
+    __m512 scale = _mm512_set1_ps(1.f / __builtin_sqrtf((float) a->size));
+    for (int64_t e = 0; e < half; e += 16) {
+        __mmask16 mask = first(half - e);
+        __m512 front;
+        __m512 back;
+        turn(a, row, head * a->size, e, mask, &front, &back);
+        _mm512_mask_storeu_ps(to + e, mask, _mm512_mul_ps(front, scale));
+        _mm512_mask_storeu_ps(to + half + e, mask, _mm512_mul_ps(back, scale));
+    }
+}
+
+/* Scores [S] become e to their distance from the greatest, those beyond `visible` zero, up to `length`, a multiple of 16. -> their sum */
+static float exponentials(float *scores, int64_t visible, int64_t length) {
+    __m512 top = _mm512_set1_ps(-__FLT_MAX__);
+    for (int64_t s = 0; s < visible; s += 16) {
+        top = _mm512_mask_max_ps(top, first(visible - s), top, _mm512_loadu_ps(scores + s));
+    }
+    __m512 greatest = _mm512_set1_ps(_mm512_reduce_max_ps(top));
+    __m512 sum = _mm512_setzero_ps();
+    for (int64_t s = 0; s < length; s += 16) {
+        __m512 share = exponential(_mm512_sub_ps(_mm512_loadu_ps(scores + s), greatest));
+        share = _mm512_maskz_mov_ps(first(visible - s), share);
+        sum = _mm512_add_ps(sum, share);
+        _mm512_storeu_ps(scores + s, share);
+    }
+    return _mm512_reduce_add_ps(sum);
+}
+
+/* ---- One row ---- */
+
+/* The sums of sixteen vectors, each in its place: adds halves of two vectors in one, four times */
+static inline __m512 sums_of(const __m512 v[16]) {
+    __m512 a[8];
+    __m512 b[4];
+    __m512 c[2];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) {
+        a[i] = _mm512_add_ps(_mm512_shuffle_f32x4(v[i], v[i + 8], 0x44), _mm512_shuffle_f32x4(v[i], v[i + 8], 0xee));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) { /* quarters of vectors i, i + 8, i + 4, i + 12, once added */
+        b[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[i], a[i + 4], 0x88), _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd));
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+        c[i] = _mm512_add_ps(_mm512_unpacklo_ps(b[i], b[i + 2]), _mm512_unpackhi_ps(b[i], b[i + 2]));
+    }
+    __m512 d = _mm512_add_ps(_mm512_unpacklo_ps(c[0], c[1]), _mm512_unpackhi_ps(c[0], c[1]));
+    const __m512i order = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15);
+    return _mm512_permutexvar_ps(order, d);
+}
+
+/* Queries and scores of a group's heads, and sixteen keys */
+static int64_t row_floats(const attention_t *a) {
+    return of_group(a) * (up(a->size, 16) + up(seen(a), 16)) + 16 * up(a->size, 16);
+}
+
+/* q · k of sixteen positions at a time, for the heads of a group: [H / G, S] */
+static void score(const attention_t *a, const uint16_t *keys, int64_t visible, const float *queries, float *scores, float *block) {
+    int64_t width = up(a->size, 16);
+    int64_t length = up(seen(a), 16);
+    for (int64_t s = 0; s < visible; s += 16) {
+        for (int64_t i = 0; i < 16; i++) {
+            for (int64_t e = 0; e < width; e += 16) {
+                __mmask16 mask = s + i < visible ? first(a->size - e) : 0;
+                _mm512_storeu_ps(block + i * width + e, load16(keys + (s + i) * a->size + e, mask));
+            }
+        }
+        for (int64_t h = 0; h < of_group(a); h++) {
+            __m512 v[16];
+#pragma GCC unroll 16
+            for (int i = 0; i < 16; i++) {
+                v[i] = _mm512_setzero_ps();
+            }
+            for (int64_t e = 0; e < width; e += 16) {
+                __m512 q = _mm512_loadu_ps(queries + h * width + e);
+#pragma GCC unroll 16
+                for (int i = 0; i < 16; i++) {
+                    v[i] = _mm512_fmadd_ps(q, _mm512_loadu_ps(block + i * width + e), v[i]);
+                }
+            }
+            _mm512_storeu_ps(scores + h * length + s, sums_of(v));
+        }
+    }
+}
+
+#define DECLARE(r, even) __m512 y##r = _mm512_setzero_ps();
+#define ADD(r, even) y##r = _mm512_fmadd_ps(_mm512_set1_ps(shares[r * length + s]), v, y##r);
+#define WRITE(r, even) store16(y + r * a->size + e, mask, _mm512_mul_ps(y##r, _mm512_set1_ps(inverses[r])));
+
+/* The values of all positions, by their shares, for some heads of a group */
+#define MIX(ROWS)                                                                                                                  \
+    static void mix_##ROWS(const attention_t *a, const uint16_t *values, int64_t visible, const float *shares, const float *inverses, \
+                           uint16_t *y) {                                                                                          \
+        int64_t length = up(seen(a), 16);                                                                                          \
+        for (int64_t e = 0; e < a->size; e += 16) {                                                                                \
+            __mmask16 mask = first(a->size - e);                                                                                   \
+            ROWS(DECLARE)                                                                                                          \
+            for (int64_t s = 0; s < visible; s++) {                                                                                \
+                __m512 v = load16(values + s * a->size + e, mask);                                                                 \
+                ROWS(ADD)                                                                                                          \
+            }                                                                                                                      \
+            ROWS(WRITE)                                                                                                            \
+        }                                                                                                                          \
+    }
+
+MIX(ROWS_6)
+MIX(ROWS_2)
+MIX(ROWS_1)
+
+/* One row of queries, the heads of one group; keys and values are in their place */
+static void attend_row(const attention_t *a, int64_t row, int64_t group, float *work) {
+    int64_t count = of_group(a);
+    int64_t visible = a->position + row + 1;
+    int64_t width = up(a->size, 16);
+    int64_t length = up(seen(a), 16);
+    float *queries = work;
+    float *scores = queries + count * width;
+    float *block = scores + count * length;
+    const uint16_t *keys = a->keys + group * a->capacity * a->size;
+    const uint16_t *values = a->values + group * a->capacity * a->size;
+    for (int64_t h = 0; h < count; h++) {
+        for (int64_t e = 0; e < width; e += 16) {
+            _mm512_storeu_ps(queries + h * width + e, _mm512_setzero_ps());
+        }
+        query(a, row, group * count + h, queries + h * width);
+    }
+    score(a, keys, visible, queries, scores, block);
+    uint16_t *y = a->y + ((row - a->from) * a->heads + group * count) * a->size;
+    int64_t h = 0;
+    while (h < count) {
+        int64_t some = count - h >= 6 ? 6 : count - h >= 2 ? 2 : 1;
+        float inverses[6];
+        for (int64_t i = 0; i < some; i++) {
+            inverses[i] = 1.f / exponentials(scores + (h + i) * length, visible, length);
+        }
+        (some == 6 ? mix_ROWS_6 : some == 2 ? mix_ROWS_2 : mix_ROWS_1)(a, values, visible, scores + h * length, inverses, y + h * a->size);
+        h += some;
+    }
+}
+
+/* ---- Many rows ---- */
+
+static int64_t blocks(const attention_t *a) {
+    return (a->rows - a->from + TILE - 1) / TILE;
+}
+
+/* Two numbers of bfloat16 in one of 32 bits, the first below */
+static inline uint32_t two(uint16_t low, uint16_t high) {
+    return low | (uint32_t) high << 16;
+}
+
+/* Queries of a block of rows: [E / 2, 12] pairs; rows that there are not are zero */
+static void pack_queries(const attention_t *a, int64_t head, int64_t block, uint32_t *to, float *work) {
+    for (int64_t r = 0; r < TILE; r++) {
+        int64_t row = a->from + block * TILE + r;
+        uint16_t narrowed[16];
+        if (row < a->rows) {
+            query(a, row, head, work);
+        }
+        for (int64_t e = 0; e < a->size; e += 16) {
+            __m512 x = row < a->rows ? _mm512_maskz_loadu_ps(first(a->size - e), work + e) : _mm512_setzero_ps();
+            _mm256_storeu_si256((__m256i *) narrowed, narrow(x));
+            for (int64_t i = 0; i < 16 && e + i < a->size; i += 2) {
+                to[(e + i) / 2 * TILE + r] = two(narrowed[i], narrowed[i + 1]);
+            }
+        }
+    }
+}
+
+/* 32 keys: [E / 2, 32] pairs along E. 32 values: [16, E'] pairs of positions, E' being E rounded up to 32. Positions that there are not are zero */
+static void pack(const attention_t *a, int64_t group, int64_t position, uint32_t *keys, uint32_t *values) {
+    int64_t width = up(a->size, PACK);
+    int64_t end = seen(a);
+    const uint16_t *k = a->keys + group * a->capacity * a->size;
+    const uint16_t *v = a->values + group * a->capacity * a->size;
+    for (int64_t s = 0; s < PACK; s++) {
+        const uint16_t *from = k + (position + s) * a->size;
+        for (int64_t e = 0; e < a->size / 2; e++) {
+            keys[e * PACK + s] = position + s < end ? two(from[2 * e], from[2 * e + 1]) : 0;
+        }
+    }
+    for (int64_t s = 0; s < PACK; s += 2) {
+        const uint16_t *from = v + (position + s) * a->size;
+        for (int64_t e = 0; e < width; e++) {
+            uint16_t low = e < a->size && position + s < end ? from[e] : 0;
+            uint16_t high = e < a->size && position + s + 1 < end ? from[a->size + e] : 0;
+            values[s / 2 * width + e] = two(low, high);
+        }
+    }
+}
+
+/* sums + two products each of pairs; in the second form for processors that have no instruction for it */
+static inline __m512 dot2(__m512 sums, __m512i x, __m512i y) {
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(x), "v"(y));
+    return sums;
+}
+
+static inline __m512 dot2_apart(__m512 sums, __m512i x, __m512i y) {
+    const __m512i upper = _mm512_set1_epi32((int) 0xffff0000);
+    __m512 low = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_slli_epi32(x, 16)), _mm512_castsi512_ps(_mm512_slli_epi32(y, 16)));
+    __m512 high = _mm512_castsi512_ps(_mm512_and_si512(x, upper));
+    return _mm512_add_ps(sums, _mm512_fmadd_ps(high, _mm512_castsi512_ps(_mm512_and_si512(y, upper)), low));
+}
+
+#define BEGIN(r, even)                          \
+    __m512 left##r = _mm512_setzero_ps();       \
+    __m512 right##r = _mm512_setzero_ps();
+
+#define STEP(DOT, r)                                                     \
+    {                                                                    \
+        __m512i both = _mm512_set1_epi32((int) x[k * TILE + r]);         \
+        left##r = DOT(left##r, w0, both);                                \
+        right##r = DOT(right##r, w1, both);                              \
+    }
+#define STEP_DOT(r, even) STEP(dot2, r)
+#define STEP_APART(r, even) STEP(dot2_apart, r)
+
+#define END(r, even)                                             \
+    _mm512_storeu_ps(y + r * stride, left##r);                   \
+    _mm512_storeu_ps(y + r * stride + 16, right##r);
+
+/* y = x W of twelve rows and 32 columns: x [count, 12] pairs, weight [count, columns] pairs -> float32, rows `stride` apart */
+#define PRODUCT(name, EACH)                                                                                                            \
+    static void name(const uint32_t *x, int64_t count, const uint32_t *weight, int64_t columns, float *y, int64_t stride) { \
+        ROWS_12(BEGIN)                                                                                                                 \
+        for (int64_t k = 0; k < count; k++) {                                                                                          \
+            __m512i w0 = _mm512_loadu_si512(weight + k * columns);                                                                     \
+            __m512i w1 = _mm512_loadu_si512(weight + k * columns + 16);                                                                \
+            ROWS_12(EACH)                                                                                                              \
+        }                                                                                                                              \
+        ROWS_12(END)                                                                                                                   \
+    }
+
+PRODUCT(product, STEP_DOT)
+PRODUCT(product_apart, STEP_APART)
+
+/* Scores of twelve rows, their shares in pairs of positions, and results */
+static int64_t block_bytes(const attention_t *a) {
+    int64_t length = up(seen(a), PACK);
+    return up(TILE * (length * 4 + length * 2 + up(a->size, PACK) * 4), 64);
+}
+
+static void attend_block(const attention_t *a, int64_t head, int64_t block, const uint32_t *queries, const uint32_t *keys, const uint32_t *values,
+                         void *work) {
+    void (*times)(const uint32_t *, int64_t, const uint32_t *, int64_t, float *, int64_t) = dots ? product : product_apart;
+    int64_t start = a->from + block * TILE;
+    int64_t count = a->rows - start < TILE ? a->rows - start : TILE;
+    int64_t length = up(a->position + start + count, PACK);
+    int64_t width = up(a->size, PACK);
+    float *scores = work;
+    uint32_t *shares = (uint32_t *) (scores + TILE * length);
+    float *y = (float *) (shares + TILE * length / 2);
+    float sums[TILE] = {0};
+    for (int64_t s = 0; s < length; s += PACK) {
+        times(queries, a->size / 2, keys + s * (a->size / 2), PACK, scores + s, length);
+    }
+    for (int64_t r = 0; r < TILE; r++) {
+        float *row = scores + r * length;
+        if (r < count) {
+            sums[r] = exponentials(row, a->position + start + r + 1, length);
+        }
+        for (int64_t s = 0; s < length; s += 16) {
+            uint32_t pairs[8];
+            _mm256_storeu_si256((__m256i *) pairs, r < count ? narrow(_mm512_loadu_ps(row + s)) : _mm256_setzero_si256());
+#pragma GCC unroll 8
+            for (int i = 0; i < 8; i++) {
+                shares[(s / 2 + i) * TILE + r] = pairs[i];
+            }
+        }
+    }
+    for (int64_t e = 0; e < width; e += PACK) {
+        times(shares, length / 2, values + e, width, y + e, width);
+    }
+    for (int64_t r = 0; r < count; r++) {
+        __m512 inverse = _mm512_set1_ps(1.f / sums[r]);
+        uint16_t *to = a->y + ((start - a->from + r) * a->heads + head) * a->size;
+        for (int64_t e = 0; e < a->size; e += 16) {
+            store16(to + e, first(a->size - e), _mm512_mul_ps(_mm512_loadu_ps(y + r * width + e), inverse));
+        }
+    }
+}
+
+/* ---- Both ---- */
+
+static int is_single(const attention_t *a) {
+    return a->rows - a->from == 1;
+}
+
+static int64_t queries_bytes(const attention_t *a) {
+    return up(a->heads * blocks(a) * TILE * a->size * 2, 64);
+}
+
+static int64_t keys_bytes(const attention_t *a) {
+    return up(a->groups * up(seen(a), PACK) * a->size * 2, 64);
+}
+
+static int64_t values_bytes(const attention_t *a) {
+    return up(a->groups * up(seen(a), PACK) * up(a->size, PACK) * 2, 64);
+}
+
+static int64_t thread_bytes(const attention_t *a) {
+    int64_t queries = up(a->size, 16) * 4;
+    return up(is_single(a) ? row_floats(a) * 4 : block_bytes(a) > queries ? block_bytes(a) : queries, 64);
+}
+
+int64_t attention_bytes(const attention_t *a, int threads) {
+    return threads * thread_bytes(a) + (is_single(a) ? 0 : queries_bytes(a) + keys_bytes(a) + values_bytes(a)) + 64;
+}
+
+void attend(const attention_t *a, void *work, int threads) {
+    char *room = (char *) up((int64_t) (uintptr_t) work, 64);
+    int64_t length = up(seen(a), PACK);
+    int64_t width = up(a->size, PACK);
+    int64_t packs = length / PACK;
+    uint32_t *queries = (uint32_t *) (room + threads * thread_bytes(a));
+    uint32_t *keys = (uint32_t *) ((char *) queries + queries_bytes(a));
+    uint32_t *values = (uint32_t *) ((char *) keys + keys_bytes(a));
+#pragma omp parallel num_threads(threads)
+    {
+        float *mine = (float *) (room + omp_get_thread_num() * thread_bytes(a));
+#pragma omp for schedule(static)
+        for (int64_t row = 0; row < a->rows; row++) {
+            keep(a, row);
+        }
+        if (is_single(a)) {
+#pragma omp for schedule(dynamic, 1)
+            for (int64_t group = 0; group < a->groups; group++) {
+                attend_row(a, a->from, group, mine);
+            }
+        } else {
+#pragma omp for schedule(static) nowait
+            for (int64_t i = 0; i < a->groups * packs; i++) {
+                int64_t place = i / packs * length + i % packs * PACK;
+                pack(a, i / packs, i % packs * PACK, keys + place * (a->size / 2), values + place / 2 * width);
+            }
+#pragma omp for schedule(static)
+            for (int64_t i = 0; i < a->heads * blocks(a); i++) {
+                pack_queries(a, i / blocks(a), i % blocks(a), queries + i * TILE * (a->size / 2), mine);
+            }
+            /* The last rows see most, and go first. */
+#pragma omp for schedule(dynamic, 1)
+            for (int64_t i = a->heads * blocks(a) - 1; i >= 0; i--) {
+                int64_t block = i / a->heads;
+                int64_t head = i % a->heads;
+                int64_t place = head / of_group(a) * length;
+                attend_block(a, head, block, queries + (head * blocks(a) + block) * TILE * (a->size / 2), keys + place * (a->size / 2),
+                             values + place / 2 * width, mine);
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+/*
+ * The kernels of the quantised decoder for processors with AVX-512 and VNNI, which libtorch has no operators for that are
+ * as fast: linear layers in 8 and 4 bits whose rows are quantised on the way, and the few steps between two of them.
+ *
+ * Nothing here allocates, nothing depends on how many threads there are: each number of a result is computed by one
+ * thread, always in the same order, so that a row's result does not depend on the rows beside it.
+ *
+ *   R rows   K inputs   N outputs   G weights of a group in 4 bits   S positions
+ */
+#ifndef M3J_KERNELS_H
+#define M3J_KERNELS_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Outputs that are packed together. */
+#define PANEL 32
+
+/* Weights of a row that share a step and an offset: Precision.INT4_GROUP. */
+#define GROUP 32
+
+/* Rows of numbers in bfloat16. */
+typedef struct {
+    const uint16_t *data;
+    int64_t stride; /* from one row to the next, in numbers */
+} rows_t;
+
+/* Rows of results, in bfloat16 or in float32. */
+typedef struct {
+    void *data;
+    int64_t stride;
+    int wide; /* float32 */
+} results_t;
+
+/*
+ * Rows in 8 bits, signed: levels from -127 to 127, of which 127 is the row's greatest number. Two rows lie together, four inputs of the
+ * one beside four of the other: [R / 2, K / 4, 2, 4]. Tiles of twelve rows then need six addresses, which fit the registers.
+ */
+typedef struct {
+    int32_t *levels; /* four of them at a time */
+    int64_t stride;  /* from one pair of rows to the next, in fours: K / 2 and some more, so that pairs do not fall upon each other in the cache */
+    float *steps;    /* [R], what a level is worth */
+    int32_t *sums;   /* [R], of a row's levels; in 4 bits [R, K / G], of each group's */
+} quantised_t;
+
+/* What is added to a product: nothing where the pointers are null. */
+typedef struct {
+    const uint16_t *bias; /* [N] */
+    rows_t residual;      /* [R, N] */
+} added_t;
+
+/* What a row goes through before it is quantised. */
+enum { AS_IT_IS = 0, RMS_NORM = 1, SILU_GATE = 2 };
+
+/* x [R, K]; of SILU_GATE [R, 2K], the gate before what it lets through */
+typedef struct {
+    rows_t x;
+    int64_t inputs; /* K */
+    int kind;
+    const uint16_t *norm; /* of RMS_NORM: [K] */
+    float epsilon;
+} input_t;
+
+int64_t quantised_bytes(int64_t rows, int64_t inputs);
+void quantised_at(quantised_t *q, void *memory, int64_t rows, int64_t inputs);
+/* work: room for K numbers */
+void quantise_row(quantised_t *q, int64_t row, const input_t *input, float *work, int groups);
+
+/*
+ * Attention of L new rows behind `position` others, whose keys and values are there. Turns queries and keys by their positions, puts the new
+ * keys and values beside the others, and lets rows attend from row `from` on.
+ */
+typedef struct {
+    rows_t qkv;             /* [L, (H + 2G) E] */
+    const uint16_t *cosine; /* [L, E] */
+    const uint16_t *sine;
+    uint16_t *keys;         /* [G, capacity, E] */
+    uint16_t *values;
+    int64_t capacity;
+    int64_t position;
+    int64_t rows;           /* L */
+    int64_t from;
+    int64_t heads;          /* H */
+    int64_t groups;         /* G */
+    int64_t size;           /* E */
+    uint16_t *y;            /* [L - from, H E] */
+} attention_t;
+
+/* Bytes that attend() works in, with so many threads */
+int64_t attention_bytes(const attention_t *a, int threads);
+void attend(const attention_t *a, void *work, int threads);
+
+/* y = x W^T for some rows, the first of an even number, and one panel of outputs */
+void int8_panel(const quantised_t *x, int64_t first, int64_t rows, int64_t inputs, const uint8_t *weight, const float *scales,
+                const added_t *added, const results_t *y, int64_t panel, int64_t outputs);
+void int4_panel(const quantised_t *x, int64_t first, int64_t rows, int64_t inputs, const uint8_t *weight, const uint16_t *scales,
+                const added_t *added, const results_t *y, int64_t panel, int64_t outputs);
+
+/*
+ * The sums of a tile are variables of their own, not an array, which the compiler would write to memory at every step: a tile is a macro
+ * over its rows, each of which has its number and that of the first of its pair.
+ */
+#define ROWS_1(M) M(0, 0)
+#define ROWS_2(M) M(0, 0) M(1, 0)
+#define ROWS_6(M) ROWS_2(M) M(2, 2) M(3, 2) M(4, 4) M(5, 4)
+#define ROWS_12(M) ROWS_6(M) M(6, 6) M(7, 6) M(8, 8) M(9, 8) M(10, 10) M(11, 10)
+
+/* Inputs of a pair of rows: those of the first at the even places */
+static inline const int32_t *pair(const quantised_t *q, int64_t row) {
+    return q->levels + row / 2 * q->stride;
+}
+
+/* sums + four products each of unsigned and signed bytes. GCC 12 keeps copies of the sums when it is told so by the intrinsic. */
+static inline __m512i dot(__m512i sums, __m512i bytes, __m512i fours) {
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(bytes), "v"(fours));
+    return sums;
+}
+
+/* bfloat16 from and to float32, sixteen at a time: to the nearest, half to even */
+static inline __m512 widen(__m256i x) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
+}
+
+static inline __m256i narrow(__m512 x) {
+    __m512i bits = _mm512_castps_si512(x);
+    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+    __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    rounded = _mm512_mask_set1_epi32(rounded, nan, 0x7fc00000);
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
+}
+
+/* Sixteen numbers of a row, those that the mask has */
+static inline __m512 load16(const uint16_t *from, __mmask16 mask) {
+    return widen(_mm256_maskz_loadu_epi16(mask, from));
+}
+
+static inline void store16(uint16_t *to, __mmask16 mask, __m512 x) {
+    _mm256_mask_storeu_epi16(to, mask, narrow(x));
+}
+
+static inline const uint16_t *row_of(const rows_t *x, int64_t row) {
+    return x->data + row * x->stride;
+}
+
+/* Sixteen results of a row from column `at` on, with what is added to them */
+static inline void put(const results_t *y, const added_t *added, int64_t row, int64_t at, __mmask16 mask, __m512 x) {
+    if (added->bias) {
+        x = _mm512_add_ps(x, load16(added->bias + at, mask));
+    }
+    if (added->residual.data) {
+        x = _mm512_add_ps(x, load16(row_of(&added->residual, row) + at, mask));
+    }
+    int64_t place = row * y->stride + at;
+    if (y->wide) {
+        _mm512_mask_storeu_ps((float *) y->data + place, mask, x);
+    } else {
+        store16((uint16_t *) y->data + place, mask, x);
+    }
+}
+
+static inline __mmask16 first(int64_t count) {
+    return count >= 16 ? (__mmask16) 0xffff : count <= 0 ? 0 : (__mmask16) ((1u << count) - 1);
+}
+
+/* e to the x, to some 2e-7 of it: 2 to a whole number times a polynomial of the rest (Cephes' expf) */
+static inline __m512 exponential(__m512 x) {
+    x = _mm512_min_ps(_mm512_max_ps(x, _mm512_set1_ps(-104.f)), _mm512_set1_ps(89.f));
+    __m512 whole = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 8);
+    __m512 rest = _mm512_fnmadd_ps(whole, _mm512_set1_ps(-2.12194440e-4f), _mm512_fnmadd_ps(whole, _mm512_set1_ps(0.693359375f), x));
+    __m512 y = _mm512_set1_ps(1.9875691500e-4f);
+    y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(1.3981999507e-3f));
+    y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(8.3334519073e-3f));
+    y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(4.1665795894e-2f));
+    y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(1.6666665459e-1f));
+    y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(5.0000001201e-1f));
+    y = _mm512_fmadd_ps(y, _mm512_mul_ps(rest, rest), _mm512_add_ps(rest, _mm512_set1_ps(1.f)));
+    return _mm512_scalef_ps(y, whole);
+}
+
+#endif

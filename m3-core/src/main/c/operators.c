@@ -1,0 +1,287 @@
+/*
+ * The kernels as operators of libtorch, "m3j::...", by its C interface for libraries that were built without it (torch/csrc/inductor/aoti_torch/c/shim.h,
+ * from libtorch 2.7 on). The program of m3-core calls them like any other; nothing here knows of Java but the two functions at the end.
+ *
+ * An operator owns the tensors that it is given and gives one away. It cannot report an error, so what does not fit gives a tensor without
+ * numbers, which the program's next step refuses.
+ */
+#include "kernels.h"
+
+typedef struct opaque_tensor *tensor_t;
+typedef struct opaque_library *library_t;
+typedef uint64_t value_t;
+
+extern int32_t aoti_torch_delete_tensor_object(tensor_t tensor);
+extern int32_t aoti_torch_get_data_ptr(tensor_t tensor, void **data);
+extern int32_t aoti_torch_get_dtype(tensor_t tensor, int32_t *type);
+extern int32_t aoti_torch_get_dim(tensor_t tensor, int64_t *dimensions);
+extern int32_t aoti_torch_get_numel(tensor_t tensor, int64_t *count);
+extern int32_t aoti_torch_get_size(tensor_t tensor, int64_t dimension, int64_t *size);
+extern int32_t aoti_torch_get_stride(tensor_t tensor, int64_t dimension, int64_t *stride);
+extern int32_t aoti_torch_empty_strided(int64_t dimensions, const int64_t *sizes, const int64_t *strides, int32_t type, int32_t device,
+                                        int32_t index, tensor_t *made);
+extern int32_t aoti_torch_library_init_def(const char *name, const char *file, uint32_t line, library_t *made);
+extern int32_t aoti_torch_library_init_impl(const char *name, const char *key, const char *file, uint32_t line, library_t *made);
+extern int32_t aoti_torch_library_def(library_t library, const char *schema);
+extern int32_t aoti_torch_library_impl(library_t library, const char *name, void (*call)(value_t *stack, uint64_t inputs, uint64_t outputs));
+
+/* c10/core/ScalarType.h */
+enum { UINT8 = 0, FLOAT32 = 6, BFLOAT16 = 15 };
+
+/* Below so many bytes of weights times rows a second thread costs more than it saves. */
+#define WORTH_A_THREAD (1 << 18)
+
+/* Rows that one task takes: weights of a panel are read once for each. */
+#define ROWS_OF_A_TASK 240
+
+/* Bytes of weights that one task reads at least */
+#define BYTES_OF_A_TASK (1 << 16)
+
+static int threads = 1;
+
+static tensor_t tensor_of(value_t value) {
+    return (tensor_t) (uintptr_t) value;
+}
+
+/* Of a truth value only the first byte is written. */
+static int truth_of(value_t value) {
+    return (uint8_t) value != 0;
+}
+
+static void *data_of(tensor_t tensor) {
+    void *data = 0;
+    aoti_torch_get_data_ptr(tensor, &data);
+    return data;
+}
+
+static int64_t size_of(tensor_t tensor, int64_t dimension) {
+    int64_t size = 0;
+    aoti_torch_get_size(tensor, dimension, &size);
+    return size;
+}
+
+static int64_t count_of(tensor_t tensor) {
+    int64_t count = 0;
+    aoti_torch_get_numel(tensor, &count);
+    return count;
+}
+
+static int32_t type_of(tensor_t tensor) {
+    int32_t type = -1;
+    aoti_torch_get_dtype(tensor, &type);
+    return type;
+}
+
+/* The last dimension is contiguous: the program sees to it. */
+static rows_t rows_in(tensor_t tensor) {
+    rows_t rows = {data_of(tensor), 0};
+    aoti_torch_get_stride(tensor, 0, &rows.stride);
+    return rows;
+}
+
+static tensor_t empty(int64_t rows, int64_t columns, int32_t type) {
+    int64_t sizes[2] = {rows, columns};
+    int64_t strides[2] = {columns, 1};
+    tensor_t made = 0;
+    aoti_torch_empty_strided(2, sizes, strides, type, 0, -1, &made);
+    return made;
+}
+
+static void give(value_t *stack, uint64_t inputs, uint64_t tensors, tensor_t result) {
+    for (uint64_t i = 0; i < tensors && i < inputs; i++) {
+        aoti_torch_delete_tensor_object(tensor_of(stack[i]));
+    }
+    stack[0] = (value_t) (uintptr_t) result;
+}
+
+/* bfloat16, and so many numbers */
+static int holds(tensor_t tensor, int64_t count) {
+    return type_of(tensor) == BFLOAT16 && count_of(tensor) == count;
+}
+
+static int is_matrix(tensor_t tensor, int64_t rows, int64_t columns) {
+    int64_t dimensions = 0;
+    aoti_torch_get_dim(tensor, &dimensions);
+    return dimensions == 2 && size_of(tensor, 0) == rows && size_of(tensor, 1) == columns;
+}
+
+/* linear8 and linear4 of the schema below */
+static tensor_t linear(const value_t *stack, int bits) {
+    tensor_t x = tensor_of(stack[0]);
+    tensor_t weight = tensor_of(stack[1]);
+    tensor_t scales = tensor_of(stack[2]);
+    tensor_t bias = tensor_of(stack[3]);
+    tensor_t residual = tensor_of(stack[4]);
+    tensor_t norm = tensor_of(stack[5]);
+    int64_t kind = (int64_t) stack[6];
+    int wide = truth_of(stack[8]);
+    double epsilon;
+    __builtin_memcpy(&epsilon, &stack[7], sizeof epsilon);
+
+    int64_t rows = size_of(x, 0);
+    int64_t columns = size_of(x, 1);
+    int64_t inputs = kind == SILU_GATE ? columns / 2 : columns;
+    int64_t outputs = size_of(weight, 0);
+    int64_t panels = (outputs + PANEL - 1) / PANEL;
+    int64_t packed = bits == 8 ? (inputs + 3) / 4 * 4 : inputs / 2;
+    int has_bias = count_of(bias) > 0;
+    int has_residual = count_of(residual) > 0;
+    int weight_fits = type_of(weight) == UINT8 && is_matrix(weight, outputs, packed)
+                      && (bits == 8 ? type_of(scales) == FLOAT32 && count_of(scales) == outputs
+                                    : inputs % GROUP == 0 && holds(scales, panels * PANEL * (inputs / GROUP) * 2));
+    if (!weight_fits || !is_matrix(x, rows, columns) || !holds(x, rows * columns) || (kind == SILU_GATE && columns % 2) || kind < AS_IT_IS
+        || kind > SILU_GATE || (kind == RMS_NORM && !holds(norm, inputs)) || (has_bias && !holds(bias, outputs))
+        || (has_residual && !(holds(residual, rows * outputs) && is_matrix(residual, rows, outputs)))) {
+        return empty(0, 0, BFLOAT16);
+    }
+    tensor_t made = empty(rows, outputs, wide ? FLOAT32 : BFLOAT16);
+    results_t y = {data_of(made), outputs, wide};
+    input_t input = {rows_in(x), inputs, (int) kind, data_of(norm), (float) epsilon};
+    added_t added = {has_bias ? data_of(bias) : 0, {0, 0}};
+    if (has_residual) {
+        added.residual = rows_in(residual);
+    }
+    int64_t panel_bytes = packed * PANEL;
+    int used = rows * panels * panel_bytes < WORTH_A_THREAD ? 1 : threads;
+    int64_t padded = (inputs + GROUP - 1) / GROUP * GROUP;
+    int64_t levels_bytes = (quantised_bytes(rows, inputs) + 63) / 64 * 64;
+    tensor_t room = empty(1, levels_bytes + used * padded * 4, UINT8);
+    float *work = (float *) ((char *) data_of(room) + levels_bytes);
+    quantised_t levels;
+    quantised_at(&levels, data_of(room), rows, inputs);
+
+    const uint8_t *w = data_of(weight);
+    const void *s = data_of(scales);
+    int64_t chunks = (rows + ROWS_OF_A_TASK - 1) / ROWS_OF_A_TASK;
+    int64_t together = rows > 12 || panel_bytes >= BYTES_OF_A_TASK ? 1 : BYTES_OF_A_TASK / panel_bytes;
+    if (rows == 1) {
+        quantise_row(&levels, 0, &input, work, bits == 4);
+    }
+#pragma omp parallel num_threads(used)
+    {
+        if (rows > 1) {
+            extern int omp_get_thread_num(void);
+            float *mine = work + omp_get_thread_num() * padded;
+#pragma omp for schedule(static)
+            for (int64_t pair = 0; pair < (rows + 1) / 2; pair++) {
+                for (int64_t r = 2 * pair; r < rows && r < 2 * pair + 2; r++) {
+                    quantise_row(&levels, r, &input, mine, bits == 4);
+                }
+            }
+        }
+#pragma omp for schedule(dynamic, together)
+        for (int64_t task = 0; task < panels * chunks; task++) {
+            int64_t panel = task / chunks;
+            int64_t from = task % chunks * ROWS_OF_A_TASK;
+            int64_t some = rows - from < ROWS_OF_A_TASK ? rows - from : ROWS_OF_A_TASK;
+            if (bits == 8) {
+                int8_panel(&levels, from, some, inputs, w, s, &added, &y, panel, outputs);
+            } else {
+                int4_panel(&levels, from, some, inputs, w, s, &added, &y, panel, outputs);
+            }
+        }
+    }
+    aoti_torch_delete_tensor_object(room);
+    return made;
+}
+
+static void linear8(value_t *stack, uint64_t inputs, uint64_t outputs) {
+    (void) outputs;
+    give(stack, inputs, 6, linear(stack, 8));
+}
+
+static void linear4(value_t *stack, uint64_t inputs, uint64_t outputs) {
+    (void) outputs;
+    give(stack, inputs, 6, linear(stack, 4));
+}
+
+static tensor_t attention(const value_t *stack) {
+    tensor_t qkv = tensor_of(stack[0]);
+    tensor_t cosine = tensor_of(stack[1]);
+    tensor_t sine = tensor_of(stack[2]);
+    tensor_t keys = tensor_of(stack[3]);
+    tensor_t values = tensor_of(stack[4]);
+    attention_t a = {
+        .qkv = rows_in(qkv),
+        .cosine = data_of(cosine),
+        .sine = data_of(sine),
+        .keys = data_of(keys),
+        .values = data_of(values),
+        .capacity = size_of(keys, 1),
+        .position = (int64_t) stack[5],
+        .rows = size_of(qkv, 0),
+        .heads = (int64_t) stack[6],
+        .groups = size_of(keys, 0),
+        .size = size_of(keys, 2),
+    };
+    a.from = truth_of(stack[7]) ? a.rows - 1 : 0;
+    int64_t all = a.groups * a.capacity * a.size;
+    int64_t columns = (a.heads + 2 * a.groups) * a.size;
+    if (a.groups <= 0 || a.heads <= 0 || a.heads % a.groups || a.size <= 0 || a.size % 2 || a.rows <= 0 || a.position < 0
+        || a.position + a.rows > a.capacity || !is_matrix(qkv, a.rows, columns) || !holds(qkv, a.rows * columns) || !holds(keys, all)
+        || !holds(values, all) || !holds(cosine, a.rows * a.size) || !holds(sine, a.rows * a.size)) {
+        return empty(0, 0, BFLOAT16);
+    }
+    tensor_t made = empty(a.rows - a.from, a.heads * a.size, BFLOAT16);
+    a.y = data_of(made);
+    int used = a.rows * (a.position + a.rows) * a.heads * a.size < WORTH_A_THREAD / 8 ? 1 : threads;
+    tensor_t room = empty(1, attention_bytes(&a, used), UINT8);
+    attend(&a, data_of(room), used);
+    aoti_torch_delete_tensor_object(room);
+    return made;
+}
+
+static void attend_rows(value_t *stack, uint64_t inputs, uint64_t outputs) {
+    (void) outputs;
+    give(stack, inputs, 5, attention(stack));
+}
+
+static const struct {
+    const char *schema;
+    const char *name;
+    void (*call)(value_t *, uint64_t, uint64_t);
+} OPERATORS[] = {
+    /* y [R, N] = input(x) W^T + bias + residual; weight as int8.c has it, [N, K] of a storage that goes on to a whole panel; scales [N] */
+    {"linear8(Tensor x, Tensor weight, Tensor scales, Tensor bias, Tensor residual, Tensor norm, int input, float epsilon, bool wide) -> Tensor",
+     "linear8", linear8},
+    /* The same; weight as int4.c has it, [N, K / 2]; scales [N / 32, K / 32, 2, 32] */
+    {"linear4(Tensor x, Tensor weight, Tensor scales, Tensor bias, Tensor residual, Tensor norm, int input, float epsilon, bool wide) -> Tensor",
+     "linear4", linear4},
+    /* qkv [L, (H + 2G) E], cosine and sine of L E numbers, keys and values [G, capacity, E] -> [L, H E], or of the last row alone */
+    {"attend(Tensor qkv, Tensor cosine, Tensor sine, Tensor(a!) keys, Tensor(b!) values, int position, int heads, bool last) -> Tensor", "attend",
+     attend_rows},
+};
+
+/* Which sources this was built from: their SHA-256, which a test reads in the file */
+__attribute__((used, visibility("default"))) const char m3j_sources[] = "m3j-sources:" SOURCES;
+
+static int registers(void) {
+    library_t schemas = 0;
+    library_t kernels = 0;
+    if (aoti_torch_library_init_def("m3j", __FILE__, __LINE__, &schemas) || aoti_torch_library_init_impl("m3j", "CPU", __FILE__, __LINE__, &kernels)) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof OPERATORS / sizeof *OPERATORS; i++) {
+        if (aoti_torch_library_def(schemas, OPERATORS[i].schema) || aoti_torch_library_impl(kernels, OPERATORS[i].name, OPERATORS[i].call)) {
+            return 0;
+        }
+    }
+    return 1; /* the libraries stay as long as the process */
+}
+
+/* Called by System.load: JNI_VERSION_1_8, or JNI_ERR where the operators cannot be registered or the processor lacks the instructions */
+__attribute__((visibility("default"))) int32_t JNI_OnLoad(void *machine, void *reserved) {
+    (void) machine;
+    (void) reserved;
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
+                   && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni") && registers()
+               ? 0x00010008
+               : -1;
+}
+
+/* io.m3j.core.torch.NativeKernels.useThreads(int) */
+__attribute__((visibility("default"))) void Java_io_m3j_core_torch_NativeKernels_useThreads(void *environment, void *type, int32_t count) {
+    (void) environment;
+    (void) type;
+    threads = count < 1 ? 1 : count;
+}
