@@ -91,5 +91,5 @@ final class NativeKernels {
     }
 
     /** How many threads compute one operator, as libtorch's do. */
-    private static native void useThreads(int count);
+    static native void useThreads(int count);
 }
