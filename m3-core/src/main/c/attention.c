@@ -7,6 +7,9 @@
 /* Rows that go together */
 #define TILE 12
 
+/* Positions that one row asks for ahead */
+#define AHEAD 64
+
 /* Positions that are packed together */
 #define PACK 32
 
@@ -125,14 +128,17 @@ static int64_t row_floats(const attention_t *a) {
 }
 
 /* q · k of sixteen positions at a time, for the heads of a group: [H / G, S] */
-static void score(const attention_t *a, const uint16_t *keys, int64_t visible, const float *queries, float *scores, float *block) {
+static void score(const attention_t *a, const uint16_t *keys, const uint16_t *values, int64_t visible, const float *queries, float *scores, float *block) {
     int64_t width = up(a->size, 16);
     int64_t length = up(seen(a), 16);
     for (int64_t s = 0; s < visible; s += 16) {
-        for (int64_t i = 0; i < 16; i++) {
+        for (int64_t i = 0; i < 16; i++) { /* [E / 16, position, 16] */
             for (int64_t e = 0; e < width; e += 16) {
                 __mmask16 mask = s + i < visible ? first(a->size - e) : 0;
-                _mm512_storeu_ps(block + i * width + e, load16(keys + (s + i) * a->size + e, mask));
+                int64_t at = (s + i) * a->size + e;
+                _mm_prefetch((const char *) (keys + at + AHEAD * a->size), _MM_HINT_T0);
+                _mm_prefetch((const char *) (values + at + AHEAD * a->size), _MM_HINT_T1); /* needed behind the scores */
+                _mm512_storeu_ps(block + e * 16 + i * 16, load16(keys + at, mask));
             }
         }
         for (int64_t h = 0; h < of_group(a); h++) {
@@ -145,7 +151,7 @@ static void score(const attention_t *a, const uint16_t *keys, int64_t visible, c
                 __m512 q = _mm512_loadu_ps(queries + h * width + e);
 #pragma GCC unroll 16
                 for (int i = 0; i < 16; i++) {
-                    v[i] = _mm512_fmadd_ps(q, _mm512_loadu_ps(block + i * width + e), v[i]);
+                    v[i] = _mm512_fmadd_ps(q, _mm512_loadu_ps(block + e * 16 + i * 16), v[i]);
                 }
             }
             _mm512_storeu_ps(scores + h * length + s, sums_of(v));
@@ -173,7 +179,7 @@ static void score(const attention_t *a, const uint16_t *keys, int64_t visible, c
         }                                                                                                                          \
     }
 
-MIX(ROWS_6)
+MIX(ROWS_8)
 MIX(ROWS_2)
 MIX(ROWS_1)
 
@@ -194,16 +200,16 @@ static void attend_row(const attention_t *a, int64_t row, int64_t group, float *
         }
         query(a, row, group * count + h, queries + h * width);
     }
-    score(a, keys, visible, queries, scores, block);
+    score(a, keys, values, visible, queries, scores, block);
     uint16_t *y = a->y + ((row - a->from) * a->heads + group * count) * a->size;
     int64_t h = 0;
     while (h < count) {
-        int64_t some = count - h >= 6 ? 6 : count - h >= 2 ? 2 : 1;
-        float inverses[6];
+        int64_t some = count - h >= 8 ? 8 : count - h >= 2 ? 2 : 1;
+        float inverses[8];
         for (int64_t i = 0; i < some; i++) {
             inverses[i] = 1.f / exponentials(scores + (h + i) * length, visible, length);
         }
-        (some == 6 ? mix_ROWS_6 : some == 2 ? mix_ROWS_2 : mix_ROWS_1)(a, values, visible, scores + h * length, inverses, y + h * a->size);
+        (some == 8 ? mix_ROWS_8 : some == 2 ? mix_ROWS_2 : mix_ROWS_1)(a, values, visible, scores + h * length, inverses, y + h * a->size);
         h += some;
     }
 }

@@ -55,8 +55,8 @@ static inline __attribute__((always_inline)) void finish(__m512 sum, const quant
             for (int j = 0; j < 4; j++) {                                                                                     \
                 __m512i b0 = _mm512_loadu_si512(bytes + j * 128);                                                             \
                 __m512i b1 = _mm512_loadu_si512(bytes + j * 128 + 64);                                                        \
-                _mm_prefetch((const char *) bytes + j * 128 + 4096, _MM_HINT_T0);                                             \
-                _mm_prefetch((const char *) bytes + j * 128 + 4096 + 64, _MM_HINT_T0);                                        \
+                _mm_prefetch((const char *) bytes + j * 128 + 8192, _MM_HINT_T0);                                             \
+                _mm_prefetch((const char *) bytes + j * 128 + 8192 + 64, _MM_HINT_T0);                                        \
                 __m512i w0 = _mm512_and_si512(b0, low);                                                                       \
                 __m512i w1 = _mm512_and_si512(b1, low);                                                                       \
                 __m512i w2 = _mm512_and_si512(_mm512_srli_epi16(b0, 4), low);                                                 \

@@ -47,7 +47,10 @@ static inline __attribute__((always_inline)) void finish(__m512i sums, const qua
 TILE(ROWS_12)
 TILE(ROWS_2)
 
-/* One row: reading the weights is what takes the time, and more sums hide how long each instruction takes */
+/* So far ahead weights are asked for: the processor itself looks ahead no farther than the end of a page. */
+#define AHEAD 8192
+
+/* One row: reading the weights is what takes the time, and more sums hide how long each instruction takes. They will not be needed again soon. */
 static void one(const quantised_t *x, int64_t row, int64_t quads, const uint8_t *weight,
                                                        const float *scales, const added_t *added, const results_t *y, int64_t at,
                                                        int64_t outputs) {
@@ -64,8 +67,8 @@ static void one(const quantised_t *x, int64_t row, int64_t quads, const uint8_t 
 #pragma GCC unroll 12
         for (int i = 0; i < 4; i++) {
             __m512i four = _mm512_set1_epi32(levels[2 * (k + i)]);
-            _mm_prefetch((const char *) weight + (k + i) * 128 + 4096, _MM_HINT_T0);
-            _mm_prefetch((const char *) weight + (k + i) * 128 + 4096 + 64, _MM_HINT_T0);
+            _mm_prefetch((const char *) weight + (k + i) * 128 + AHEAD, _MM_HINT_NTA);
+            _mm_prefetch((const char *) weight + (k + i) * 128 + AHEAD + 64, _MM_HINT_NTA);
             left[i] = dot(left[i], _mm512_loadu_si512(weight + (k + i) * 128), four);
             right[i] = dot(right[i], _mm512_loadu_si512(weight + (k + i) * 128 + 64), four);
         }

@@ -104,7 +104,8 @@ void int4_panel(const quantised_t *x, int64_t first, int64_t rows, int64_t input
 #define ROWS_1(M) M(0, 0)
 #define ROWS_2(M) M(0, 0) M(1, 0)
 #define ROWS_6(M) ROWS_2(M) M(2, 2) M(3, 2) M(4, 4) M(5, 4)
-#define ROWS_12(M) ROWS_6(M) M(6, 6) M(7, 6) M(8, 8) M(9, 8) M(10, 10) M(11, 10)
+#define ROWS_8(M) ROWS_6(M) M(6, 6) M(7, 6)
+#define ROWS_12(M) ROWS_8(M) M(8, 8) M(9, 8) M(10, 10) M(11, 10)
 
 /* Inputs of a pair of rows: those of the first at the even places */
 static inline const int32_t *pair(const quantised_t *q, int64_t row) {

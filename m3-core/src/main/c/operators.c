@@ -34,8 +34,10 @@ enum { UINT8 = 0, FLOAT32 = 6, BFLOAT16 = 15 };
 /* Rows that one task takes: weights of a panel are read once for each. */
 #define ROWS_OF_A_TASK 240
 
-/* Bytes of weights that one task reads at least */
-#define BYTES_OF_A_TASK (1 << 16)
+/* Up to so many rows reading the weights takes the time: each thread then reads a part of them from end to end. */
+#define FEW_ROWS 12
+
+extern int omp_get_thread_num(void);
 
 static int threads = 1;
 
@@ -105,6 +107,34 @@ static int is_matrix(tensor_t tensor, int64_t rows, int64_t columns) {
     return dimensions == 2 && size_of(tensor, 0) == rows && size_of(tensor, 1) == columns;
 }
 
+typedef struct {
+    int bits;
+    int64_t rows;
+    int64_t inputs;
+    int64_t outputs;
+    const quantised_t *x;
+    const uint8_t *weight;
+    const void *scales;
+    const added_t *added;
+    const results_t *y;
+} product_t;
+
+static int64_t chunks_of(const product_t *p) {
+    return (p->rows + ROWS_OF_A_TASK - 1) / ROWS_OF_A_TASK;
+}
+
+/* Some rows times a panel of outputs */
+static void run(const product_t *p, int64_t task) {
+    int64_t panel = task / chunks_of(p);
+    int64_t from = task % chunks_of(p) * ROWS_OF_A_TASK;
+    int64_t some = p->rows - from < ROWS_OF_A_TASK ? p->rows - from : ROWS_OF_A_TASK;
+    if (p->bits == 8) {
+        int8_panel(p->x, from, some, p->inputs, p->weight, p->scales, p->added, p->y, panel, p->outputs);
+    } else {
+        int4_panel(p->x, from, some, p->inputs, p->weight, p->scales, p->added, p->y, panel, p->outputs);
+    }
+}
+
 /* linear8 and linear4 of the schema below */
 static tensor_t linear(const value_t *stack, int bits) {
     tensor_t x = tensor_of(stack[0]);
@@ -141,8 +171,7 @@ static tensor_t linear(const value_t *stack, int bits) {
     if (has_residual) {
         added.residual = rows_in(residual);
     }
-    int64_t panel_bytes = packed * PANEL;
-    int used = rows * panels * panel_bytes < WORTH_A_THREAD ? 1 : threads;
+    int used = rows * panels * PANEL * packed < WORTH_A_THREAD ? 1 : threads;
     int64_t padded = (inputs + GROUP - 1) / GROUP * GROUP;
     int64_t levels_bytes = (quantised_bytes(rows, inputs) + 63) / 64 * 64;
     tensor_t room = empty(1, levels_bytes + used * padded * 4, UINT8);
@@ -150,17 +179,14 @@ static tensor_t linear(const value_t *stack, int bits) {
     quantised_t levels;
     quantised_at(&levels, data_of(room), rows, inputs);
 
-    const uint8_t *w = data_of(weight);
-    const void *s = data_of(scales);
-    int64_t chunks = (rows + ROWS_OF_A_TASK - 1) / ROWS_OF_A_TASK;
-    int64_t together = rows > 12 || panel_bytes >= BYTES_OF_A_TASK ? 1 : BYTES_OF_A_TASK / panel_bytes;
+    product_t product = {bits, rows, inputs, outputs, &levels, data_of(weight), data_of(scales), &added, &y};
+    int64_t tasks = panels * chunks_of(&product);
     if (rows == 1) {
         quantise_row(&levels, 0, &input, work, bits == 4);
     }
 #pragma omp parallel num_threads(used)
     {
         if (rows > 1) {
-            extern int omp_get_thread_num(void);
             float *mine = work + omp_get_thread_num() * padded;
 #pragma omp for schedule(static)
             for (int64_t pair = 0; pair < (rows + 1) / 2; pair++) {
@@ -169,15 +195,15 @@ static tensor_t linear(const value_t *stack, int bits) {
                 }
             }
         }
-#pragma omp for schedule(dynamic, together)
-        for (int64_t task = 0; task < panels * chunks; task++) {
-            int64_t panel = task / chunks;
-            int64_t from = task % chunks * ROWS_OF_A_TASK;
-            int64_t some = rows - from < ROWS_OF_A_TASK ? rows - from : ROWS_OF_A_TASK;
-            if (bits == 8) {
-                int8_panel(&levels, from, some, inputs, w, s, &added, &y, panel, outputs);
-            } else {
-                int4_panel(&levels, from, some, inputs, w, s, &added, &y, panel, outputs);
+        if (rows <= FEW_ROWS) {
+#pragma omp for schedule(static)
+            for (int64_t task = 0; task < tasks; task++) {
+                run(&product, task);
+            }
+        } else {
+#pragma omp for schedule(dynamic, 1)
+            for (int64_t task = 0; task < tasks; task++) {
+                run(&product, task);
             }
         }
     }
