@@ -94,8 +94,8 @@ void attend(const attention_t *a, void *work, int threads);
 /* y = x W^T for some rows, the first of an even number, and one panel of outputs */
 void int8_panel(const quantised_t *x, int64_t first, int64_t rows, int64_t inputs, const uint8_t *weight, const float *scales,
                 const added_t *added, const results_t *y, int64_t panel, int64_t outputs);
-void int4_panel(const quantised_t *x, int64_t first, int64_t rows, int64_t inputs, const uint8_t *weight, const uint16_t *scales,
-                const added_t *added, const results_t *y, int64_t panel, int64_t outputs);
+void int4_panel(const quantised_t *x, int64_t first, int64_t rows, int64_t inputs, const uint8_t *weight, const added_t *added,
+                const results_t *y, int64_t panel, int64_t outputs);
 
 /*
  * The sums of a tile are variables of their own, not an array, which the compiler would write to memory at every step: a tile is a macro

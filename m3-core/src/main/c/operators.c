@@ -114,7 +114,7 @@ typedef struct {
     int64_t outputs;
     const quantised_t *x;
     const uint8_t *weight;
-    const void *scales;
+    const float *scales;
     const added_t *added;
     const results_t *y;
 } product_t;
@@ -131,7 +131,7 @@ static void run(const product_t *p, int64_t task) {
     if (p->bits == 8) {
         int8_panel(p->x, from, some, p->inputs, p->weight, p->scales, p->added, p->y, panel, p->outputs);
     } else {
-        int4_panel(p->x, from, some, p->inputs, p->weight, p->scales, p->added, p->y, panel, p->outputs);
+        int4_panel(p->x, from, some, p->inputs, p->weight, p->added, p->y, panel, p->outputs);
     }
 }
 
@@ -153,12 +153,11 @@ static tensor_t linear(const value_t *stack, int bits) {
     int64_t inputs = kind == SILU_GATE ? columns / 2 : columns;
     int64_t outputs = size_of(weight, 0);
     int64_t panels = (outputs + PANEL - 1) / PANEL;
-    int64_t packed = bits == 8 ? (inputs + 3) / 4 * 4 : inputs / 2;
+    int64_t packed = bits == 8 ? (inputs + 3) / 4 * 4 : inputs / 2 + inputs / 8;
     int has_bias = count_of(bias) > 0;
     int has_residual = count_of(residual) > 0;
     int weight_fits = type_of(weight) == UINT8 && is_matrix(weight, outputs, packed)
-                      && (bits == 8 ? type_of(scales) == FLOAT32 && count_of(scales) == outputs
-                                    : inputs % GROUP == 0 && holds(scales, panels * PANEL * (inputs / GROUP) * 2));
+                      && (bits == 8 ? type_of(scales) == FLOAT32 && count_of(scales) == outputs : inputs % GROUP == 0);
     if (!weight_fits || !is_matrix(x, rows, columns) || !holds(x, rows * columns) || (kind == SILU_GATE && columns % 2) || kind < AS_IT_IS
         || kind > SILU_GATE || (kind == RMS_NORM && !holds(norm, inputs)) || (has_bias && !holds(bias, outputs))
         || (has_residual && !(holds(residual, rows * outputs) && is_matrix(residual, rows, outputs)))) {
@@ -270,7 +269,7 @@ static const struct {
     /* y [R, N] = input(x) W^T + bias + residual; weight as int8.c has it, [N, K] of a storage that goes on to a whole panel; scales [N] */
     {"linear8(Tensor x, Tensor weight, Tensor scales, Tensor bias, Tensor residual, Tensor norm, int input, float epsilon, bool wide) -> Tensor",
      "linear8", linear8},
-    /* The same; weight as int4.c has it, [N, K / 2]; scales [N / 32, K / 32, 2, 32] */
+    /* The same; weight as int4.c has it, [N, 5 K / 8]; scales are in it */
     {"linear4(Tensor x, Tensor weight, Tensor scales, Tensor bias, Tensor residual, Tensor norm, int input, float epsilon, bool wide) -> Tensor",
      "linear4", linear4},
     /* qkv [L, (H + 2G) E], cosine and sine of L E numbers, keys and values [G, capacity, E] -> [L, H E], or of the last row alone */

@@ -165,9 +165,9 @@ public final class LinearKernels {
             NDArray scale = kernels.convert(owner, scales.get(0), FloatType.FLOAT32);
             return new Linear(Linear.Form.INT8_NATIVE, packed, bias, scale, none);
         }
-        NDArray packed = kernels.call(owner, "native_pack_int4", levels);
-        NDArray both = kernels.call(owner, "native_pack_int4_scales", scales.get(0), scales.get(1));
-        return new Linear(Linear.Form.INT4_NATIVE, packed, bias, both, none);
+        NDArray packed =
+                kernels.call(owner, "native_pack_int4", levels, scales.get(0), scales.get(1));
+        return new Linear(Linear.Form.INT4_NATIVE, packed, bias, none, none);
     }
 
     /**
