@@ -1,5 +1,6 @@
 package io.m3j.core.torch;
 
+import ai.djl.Device;
 import io.m3j.core.M3Exception;
 import java.io.IOException;
 import java.io.InputStream;
@@ -23,8 +24,9 @@ final class NativeKernels {
     /** In the jar, beside this class. */
     static final String LIBRARY = "linux-x86_64/libm3j.so";
 
+    static final String SWITCH = "m3j.nativeKernels";
+
     private static final Logger LOGGER = LoggerFactory.getLogger(NativeKernels.class);
-    private static final String SWITCH = "m3j.nativeKernels";
     private static final Set<String> INSTRUCTIONS =
             Set.of("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni");
 
@@ -46,7 +48,7 @@ final class NativeKernels {
         if (!isSupported(
                 System.getProperty("os.name"),
                 System.getProperty("os.arch"),
-                Processor.of(ai.djl.Device.cpu()))) {
+                Processor.of(Device.cpu()))) {
             return false;
         }
         try {

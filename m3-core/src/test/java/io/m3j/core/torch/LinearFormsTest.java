@@ -13,10 +13,12 @@ import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Linear layers of any width, in every precision: what cannot hold them falls back, and says so. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class LinearFormsTest {
 
     /** Padded; as they are; in two halves; in whole blocks and what is over (packed_product). */
@@ -25,17 +27,22 @@ class LinearFormsTest {
     private static final long[] OUTPUTS = {1, 3, 16, 31, 48, 80, 128, 500};
     private static final long[] INPUTS = {1, 31, 32, 33, 64, 96, 160, 257};
 
-    private static Kernels kernels;
-    private static LinearKernels linears;
+    private Kernels kernels;
+    private LinearKernels linears;
 
     @BeforeAll
-    static void load() {
-        kernels = Kernels.load(Device.cpu());
+    void load() {
+        kernels = program();
         linears = new LinearKernels(kernels);
     }
 
+    /** What is tested; a subclass has another. */
+    Kernels program() {
+        return Kernels.load(Device.cpu());
+    }
+
     @AfterAll
-    static void close() {
+    void close() {
         kernels.close();
     }
 
@@ -71,7 +78,7 @@ class LinearFormsTest {
     }
 
     /** Root mean square of the differences to the product in Java, relative to it. */
-    private static double error(Precision asked, long outputs, long inputs, long rows) {
+    private double error(Precision asked, long outputs, long inputs, long rows) {
         MatrixShape shape = new MatrixShape("layer", outputs, inputs);
         Precision precision = asked.fitting(List.of(shape));
         FloatType type = precision.activations();
@@ -135,7 +142,7 @@ class LinearFormsTest {
         }
     }
 
-    private static float[] applied(NDManager scope, Linear layer, NDArray rows) {
+    private float[] applied(NDManager scope, Linear layer, NDArray rows) {
         NDArray x = kernels.convert(scope, rows, FloatType.BFLOAT16);
         return kernels.toFloat32(scope, linears.apply(scope, x, layer)).toFloatArray();
     }
@@ -201,7 +208,7 @@ class LinearFormsTest {
         }
     }
 
-    private static boolean taken(long outputs, long inputs) {
+    private boolean taken(long outputs, long inputs) {
         try (NDManager scope = kernels.newManager()) {
             NDArray weight = scope.ones(new Shape(outputs, inputs));
             NDArray bias = kernels.zeros(scope, FloatType.BFLOAT16, 0);

@@ -93,11 +93,8 @@ class NativeKernelsTest {
 
     @Test
     void theyCanBeSwitchedOff() {
-        System.setProperty("m3j.nativeKernels", "false");
-        try (Kernels plain = Kernels.load(Device.cpu())) {
+        try (Kernels plain = TestKernels.ofLibtorch()) {
             assertThat(plain.ownKernels()).isFalse();
-        } finally {
-            System.clearProperty("m3j.nativeKernels");
         }
     }
 

@@ -21,6 +21,20 @@ public final class TestKernels {
     }
 
     /**
+     * What a CPU runs for which {@link NativeKernels} are not made.
+     *
+     * @return the kernels, to be closed by the caller
+     */
+    public static Kernels ofLibtorch() {
+        System.setProperty(NativeKernels.SWITCH, "false");
+        try {
+            return Kernels.load(Device.cpu());
+        } finally {
+            System.clearProperty(NativeKernels.SWITCH);
+        }
+    }
+
+    /**
      * The same on a device that is not the CPU: libtorch's {@code meta}, whose arrays have type and
      * shape and no numbers. What comes from Java arrives there as it would on a GPU, and an operator
      * that is given arrays of both devices fails.
