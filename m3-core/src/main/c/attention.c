@@ -1,6 +1,6 @@
 /*
- * Attention of new rows. Many of them go by twelve, in products of bfloat16 whose sums are float32; a single one reads keys and values once and has
- * its sums and shares in float32. No number depends on which rows go together.
+ * Attention of new rows. Many of them go by twelve, in products of bfloat16 whose sums are float32; a single one reads keys and values once
+ * and has its query and shares in float32 too, so that a row alone and the same row among others differ by the rounding of bfloat16.
  */
 #include "kernels.h"
 
@@ -13,17 +13,10 @@
 /* Positions that are packed together */
 #define PACK 32
 
-extern int omp_get_thread_num(void);
+static _Atomic int dots;
 
-static int dots; /* whether the processor multiplies in bfloat16 */
-
-__attribute__((constructor)) static void look(void) {
-    __builtin_cpu_init();
-    dots = __builtin_cpu_supports("avx512bf16");
-}
-
-static int64_t up(int64_t count, int64_t to) {
-    return (count + to - 1) / to * to;
+void multiply_in_bfloat16(int able) {
+    dots = able;
 }
 
 static int64_t of_group(const attention_t *a) {
@@ -35,8 +28,8 @@ static int64_t seen(const attention_t *a) {
 }
 
 /*
- * Rotary position embedding, the half-split form of Hugging Face: sixteen numbers x of a head's first half and the ones y of its second become
- * x cos - y sin and y cos + x sin. The second halves of `cosine` and `sine` repeat the first.
+ * Rotary position embedding, the half-split form of Hugging Face: sixteen numbers x of a head's first half and the ones y of its second
+ * become x cos - y sin and y cos + x sin. The second halves of `cosine` and `sine` repeat the first.
  */
 static inline void turn(const attention_t *a, int64_t row, int64_t at, int64_t e, __mmask16 mask, __m512 *front, __m512 *back) {
     const uint16_t *head = row_of(&a->qkv, row) + at;
@@ -85,7 +78,8 @@ static void query(const attention_t *a, int64_t row, int64_t head, float *to) {
 static float exponentials(float *scores, int64_t visible, int64_t length) {
     __m512 top = _mm512_set1_ps(-__FLT_MAX__);
     for (int64_t s = 0; s < visible; s += 16) {
-        top = _mm512_mask_max_ps(top, first(visible - s), top, _mm512_loadu_ps(scores + s));
+        /* A score that is no number does not become the greatest; its share is none, and so the row's sum. */
+        top = _mm512_mask_max_ps(top, first(visible - s), _mm512_loadu_ps(scores + s), top);
     }
     __m512 greatest = _mm512_set1_ps(_mm512_reduce_max_ps(top));
     __m512 sum = _mm512_setzero_ps();
@@ -128,7 +122,8 @@ static int64_t row_floats(const attention_t *a) {
 }
 
 /* q · k of sixteen positions at a time, for the heads of a group: [H / G, S] */
-static void score(const attention_t *a, const uint16_t *keys, const uint16_t *values, int64_t visible, const float *queries, float *scores, float *block) {
+static void score(const attention_t *a, const uint16_t *keys, const uint16_t *values, int64_t visible, const float *queries, float *scores,
+                  float *block) {
     int64_t width = up(a->size, 16);
     int64_t length = up(seen(a), 16);
     for (int64_t s = 0; s < visible; s += 16) {
@@ -164,19 +159,19 @@ static void score(const attention_t *a, const uint16_t *keys, const uint16_t *va
 #define WRITE(r, even) store16(y + r * a->size + e, mask, _mm512_mul_ps(y##r, _mm512_set1_ps(inverses[r])));
 
 /* The values of all positions, by their shares, for some heads of a group */
-#define MIX(ROWS)                                                                                                                  \
+#define MIX(ROWS)                                                                                                                     \
     static void mix_##ROWS(const attention_t *a, const uint16_t *values, int64_t visible, const float *shares, const float *inverses, \
-                           uint16_t *y) {                                                                                          \
-        int64_t length = up(seen(a), 16);                                                                                          \
-        for (int64_t e = 0; e < a->size; e += 16) {                                                                                \
-            __mmask16 mask = first(a->size - e);                                                                                   \
-            ROWS(DECLARE)                                                                                                          \
-            for (int64_t s = 0; s < visible; s++) {                                                                                \
-                __m512 v = load16(values + s * a->size + e, mask);                                                                 \
-                ROWS(ADD)                                                                                                          \
-            }                                                                                                                      \
-            ROWS(WRITE)                                                                                                            \
-        }                                                                                                                          \
+                           uint16_t *y) {                                                                                             \
+        int64_t length = up(seen(a), 16);                                                                                             \
+        for (int64_t e = 0; e < a->size; e += 16) {                                                                                   \
+            __mmask16 mask = first(a->size - e);                                                                                      \
+            ROWS(DECLARE)                                                                                                             \
+            for (int64_t s = 0; s < visible; s++) {                                                                                   \
+                __m512 v = load16(values + s * a->size + e, mask);                                                                    \
+                ROWS(ADD)                                                                                                             \
+            }                                                                                                                         \
+            ROWS(WRITE)                                                                                                               \
+        }                                                                                                                             \
     }
 
 MIX(ROWS_8)
@@ -243,7 +238,8 @@ static void pack_queries(const attention_t *a, int64_t head, int64_t block, uint
     }
 }
 
-/* 32 keys: [E / 2, 32] pairs along E. 32 values: [16, E'] pairs of positions, E' being E rounded up to 32. Positions that there are not are zero */
+/* 32 keys: [E / 2, 32] pairs along E. 32 values: [16, E'] pairs of positions, E' being E rounded up to 32. Positions that there are not are
+ * zero */
 static void pack(const attention_t *a, int64_t group, int64_t position, uint32_t *keys, uint32_t *values) {
     int64_t width = up(a->size, PACK);
     int64_t end = seen(a);
@@ -278,33 +274,33 @@ static inline __m512 dot2_apart(__m512 sums, __m512i x, __m512i y) {
     return _mm512_add_ps(sums, _mm512_fmadd_ps(high, _mm512_castsi512_ps(_mm512_and_si512(y, upper)), low));
 }
 
-#define BEGIN(r, even)                          \
-    __m512 left##r = _mm512_setzero_ps();       \
+#define BEGIN(r, even)                    \
+    __m512 left##r = _mm512_setzero_ps(); \
     __m512 right##r = _mm512_setzero_ps();
 
-#define STEP(DOT, r)                                                     \
-    {                                                                    \
-        __m512i both = _mm512_set1_epi32((int) x[k * TILE + r]);         \
-        left##r = DOT(left##r, w0, both);                                \
-        right##r = DOT(right##r, w1, both);                              \
+#define STEP(DOT, r)                                             \
+    {                                                            \
+        __m512i both = _mm512_set1_epi32((int) x[k * TILE + r]); \
+        left##r = DOT(left##r, w0, both);                        \
+        right##r = DOT(right##r, w1, both);                      \
     }
 #define STEP_DOT(r, even) STEP(dot2, r)
 #define STEP_APART(r, even) STEP(dot2_apart, r)
 
-#define END(r, even)                                             \
-    _mm512_storeu_ps(y + r * stride, left##r);                   \
+#define END(r, even)                           \
+    _mm512_storeu_ps(y + r * stride, left##r); \
     _mm512_storeu_ps(y + r * stride + 16, right##r);
 
 /* y = x W of twelve rows and 32 columns: x [count, 12] pairs, weight [count, columns] pairs -> float32, rows `stride` apart */
-#define PRODUCT(name, EACH)                                                                                                            \
+#define PRODUCT(name, EACH)                                                                                                 \
     static void name(const uint32_t *x, int64_t count, const uint32_t *weight, int64_t columns, float *y, int64_t stride) { \
-        ROWS_12(BEGIN)                                                                                                                 \
-        for (int64_t k = 0; k < count; k++) {                                                                                          \
-            __m512i w0 = _mm512_loadu_si512(weight + k * columns);                                                                     \
-            __m512i w1 = _mm512_loadu_si512(weight + k * columns + 16);                                                                \
-            ROWS_12(EACH)                                                                                                              \
-        }                                                                                                                              \
-        ROWS_12(END)                                                                                                                   \
+        ROWS_12(BEGIN)                                                                                                      \
+        for (int64_t k = 0; k < count; k++) {                                                                               \
+            __m512i w0 = _mm512_loadu_si512(weight + k * columns);                                                          \
+            __m512i w1 = _mm512_loadu_si512(weight + k * columns + 16);                                                     \
+            ROWS_12(EACH)                                                                                                   \
+        }                                                                                                                   \
+        ROWS_12(END)                                                                                                        \
     }
 
 PRODUCT(product, STEP_DOT)
@@ -316,8 +312,8 @@ static int64_t block_bytes(const attention_t *a) {
     return up(TILE * (length * 4 + length * 2 + up(a->size, PACK) * 4), 64);
 }
 
-static void attend_block(const attention_t *a, int64_t head, int64_t block, const uint32_t *queries, const uint32_t *keys, const uint32_t *values,
-                         void *work) {
+static void attend_block(const attention_t *a, int64_t head, int64_t block, const uint32_t *queries, const uint32_t *keys,
+                         const uint32_t *values, void *work) {
     void (*times)(const uint32_t *, int64_t, const uint32_t *, int64_t, float *, int64_t) = dots ? product : product_apart;
     int64_t start = a->from + block * TILE;
     int64_t count = a->rows - start < TILE ? a->rows - start : TILE;

@@ -7,7 +7,7 @@
 
 /* Sixteen results of a row, from column `at` on */
 static inline __attribute__((always_inline)) void finish(__m512i sums, const quantised_t *x, int64_t row, const float *scales,
-                                                          const added_t *added, const results_t *y, int64_t at, int64_t outputs) {
+                                                         const added_t *added, const results_t *y, int64_t at, int64_t outputs) {
     __mmask16 mask = first(outputs - at);
     sums = _mm512_sub_epi32(sums, _mm512_set1_epi32(128 * x->sums[row]));
     __m512 step = _mm512_mul_ps(_mm512_set1_ps(x->steps[row]), _mm512_maskz_loadu_ps(mask, scales + at));
@@ -15,33 +15,33 @@ static inline __attribute__((always_inline)) void finish(__m512i sums, const qua
     put(y, added, row, at, mask, result);
 }
 
-#define DECLARE(r, even)                                \
-    __m512i left##r = _mm512_setzero_si512();      \
-    __m512i right##r = _mm512_setzero_si512();     \
+#define DECLARE(r, even)                       \
+    __m512i left##r = _mm512_setzero_si512();  \
+    __m512i right##r = _mm512_setzero_si512(); \
     const int32_t *levels##r __attribute__((unused)) = pair(x, row + r);
 
-#define STEP(r, even)                                                        \
-    {                                                                  \
-        __m512i four = _mm512_set1_epi32(levels##even[2 * k + r - even]);            \
-        left##r = dot(left##r, w0, four);              \
-        right##r = dot(right##r, w1, four);            \
+#define STEP(r, even)                                                     \
+    {                                                                     \
+        __m512i four = _mm512_set1_epi32(levels##even[2 * k + r - even]); \
+        left##r = dot(left##r, w0, four);                                 \
+        right##r = dot(right##r, w1, four);                               \
     }
 
-#define FINISH(r, even)                                                      \
-    finish(left##r, x, row + r, scales, added, y, at, outputs);        \
+#define FINISH(r, even)                                         \
+    finish(left##r, x, row + r, scales, added, y, at, outputs); \
     finish(right##r, x, row + r, scales, added, y, at + 16, outputs);
 
 /* Some rows times 32 outputs: the sums stay in registers */
-#define TILE(ROWS)                                                                                                                \
-    static void tile_##ROWS(const quantised_t *x, int64_t row, int64_t quads, const uint8_t *weight, const float *scales,       \
-                            const added_t *added, const results_t *y, int64_t at, int64_t outputs) {                                \
-        ROWS(DECLARE)                                                                                                             \
-        for (int64_t k = 0; k < quads; k++) {                                                                                     \
-            __m512i w0 = _mm512_loadu_si512(weight + k * 128);                                                                    \
-            __m512i w1 = _mm512_loadu_si512(weight + k * 128 + 64);                                                               \
-            ROWS(STEP)                                                                                                            \
-        }                                                                                                                         \
-        ROWS(FINISH)                                                                                                              \
+#define TILE(ROWS)                                                                                                        \
+    static void tile_##ROWS(const quantised_t *x, int64_t row, int64_t quads, const uint8_t *weight, const float *scales, \
+                            const added_t *added, const results_t *y, int64_t at, int64_t outputs) {                      \
+        ROWS(DECLARE)                                                                                                     \
+        for (int64_t k = 0; k < quads; k++) {                                                                             \
+            __m512i w0 = _mm512_loadu_si512(weight + k * 128);                                                            \
+            __m512i w1 = _mm512_loadu_si512(weight + k * 128 + 64);                                                       \
+            ROWS(STEP)                                                                                                    \
+        }                                                                                                                 \
+        ROWS(FINISH)                                                                                                      \
     }
 
 TILE(ROWS_12)
@@ -50,10 +50,10 @@ TILE(ROWS_2)
 /* So far ahead weights are asked for: the processor itself looks ahead no farther than the end of a page. */
 #define AHEAD 8192
 
-/* One row: reading the weights is what takes the time, and more sums hide how long each instruction takes. They will not be needed again soon. */
-static void one(const quantised_t *x, int64_t row, int64_t quads, const uint8_t *weight,
-                                                       const float *scales, const added_t *added, const results_t *y, int64_t at,
-                                                       int64_t outputs) {
+/* One row: reading the weights is what takes the time, and more sums hide how long each instruction takes. They will not be needed again
+ * soon. */
+static void one(const quantised_t *x, int64_t row, int64_t quads, const uint8_t *weight, const float *scales, const added_t *added,
+                const results_t *y, int64_t at, int64_t outputs) {
     __m512i left[4];
     __m512i right[4];
     const int32_t *levels = pair(x, row);

@@ -3,7 +3,7 @@
  * as fast: linear layers in 8 and 4 bits whose rows are quantised on the way, and the few steps between two of them.
  *
  * Nothing here allocates, nothing depends on how many threads there are: each number of a result is computed by one
- * thread, always in the same order, so that a row's result does not depend on the rows beside it.
+ * thread, always in the same order, so that a row's product does not depend on the rows beside it.
  *
  *   R rows   K inputs   N outputs   G weights of a group in 4 bits   S positions
  */
@@ -39,7 +39,8 @@ typedef struct {
  */
 typedef struct {
     int32_t *levels; /* four of them at a time */
-    int64_t stride;  /* from one pair of rows to the next, in fours: K / 2 and some more, so that pairs do not fall upon each other in the cache */
+    int64_t stride;  /* from one pair of rows to the next, in fours: K / 2 and some more, so that pairs do not fall upon each other in the
+                        cache */
     float *steps;    /* [R], what a level is worth */
     int32_t *sums;   /* [R], of a row's levels; in 4 bits [R, K / G], of each group's */
 } quantised_t;
@@ -64,28 +65,31 @@ typedef struct {
 
 int64_t quantised_bytes(int64_t rows, int64_t inputs);
 void quantised_at(quantised_t *q, void *memory, int64_t rows, int64_t inputs);
-/* work: room for K numbers */
+/* work: room for K numbers, rounded up to GROUP */
 void quantise_row(quantised_t *q, int64_t row, const input_t *input, float *work, int groups);
 
 /*
- * Attention of L new rows behind `position` others, whose keys and values are there. Turns queries and keys by their positions, puts the new
- * keys and values beside the others, and lets rows attend from row `from` on.
+ * Attention of L new rows behind `position` others, whose keys and values are there. Turns queries and keys by their positions, puts the
+ * new keys and values beside the others, and lets rows attend from row `from` on.
  */
 typedef struct {
     rows_t qkv;             /* [L, (H + 2G) E] */
     const uint16_t *cosine; /* [L, E] */
     const uint16_t *sine;
-    uint16_t *keys;         /* [G, capacity, E] */
+    uint16_t *keys; /* [G, capacity, E] */
     uint16_t *values;
     int64_t capacity;
     int64_t position;
-    int64_t rows;           /* L */
+    int64_t rows; /* L */
     int64_t from;
-    int64_t heads;          /* H */
-    int64_t groups;         /* G */
-    int64_t size;           /* E */
-    uint16_t *y;            /* [L - from, H E] */
+    int64_t heads;  /* H */
+    int64_t groups; /* G */
+    int64_t size;   /* E */
+    uint16_t *y;    /* [L - from, H E] */
 } attention_t;
+
+/* Whether the processor multiplies in bfloat16 (AVX512-BF16); else two products in float32 stand for one */
+void multiply_in_bfloat16(int able);
 
 /* Bytes that attend() works in, with so many threads */
 int64_t attention_bytes(const attention_t *a, int threads);
@@ -161,13 +165,20 @@ static inline void put(const results_t *y, const added_t *added, int64_t row, in
     }
 }
 
+extern int omp_get_thread_num(void);
+
+static inline int64_t up(int64_t count, int64_t to) {
+    return (count + to - 1) / to * to;
+}
+
 static inline __mmask16 first(int64_t count) {
     return count >= 16 ? (__mmask16) 0xffff : count <= 0 ? 0 : (__mmask16) ((1u << count) - 1);
 }
 
 /* e to the x, to some 2e-7 of it: 2 to a whole number times a polynomial of the rest (Cephes' expf) */
 static inline __m512 exponential(__m512 x) {
-    x = _mm512_min_ps(_mm512_max_ps(x, _mm512_set1_ps(-104.f)), _mm512_set1_ps(89.f));
+    /* The bound stands first: of two operands of which one is no number the second is the result, and none shall stay none. */
+    x = _mm512_min_ps(_mm512_set1_ps(89.f), _mm512_max_ps(_mm512_set1_ps(-104.f), x));
     __m512 whole = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 8);
     __m512 rest = _mm512_fnmadd_ps(whole, _mm512_set1_ps(-2.12194440e-4f), _mm512_fnmadd_ps(whole, _mm512_set1_ps(0.693359375f), x));
     __m512 y = _mm512_set1_ps(1.9875691500e-4f);

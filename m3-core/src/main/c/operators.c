@@ -1,6 +1,7 @@
 /*
- * The kernels as operators of libtorch, "m3j::...", by its C interface for libraries that were built without it (torch/csrc/inductor/aoti_torch/c/shim.h,
- * from libtorch 2.7 on). The program of m3-core calls them like any other; nothing here knows of Java but the two functions at the end.
+ * The kernels as operators of libtorch, "m3j::...", by its C interface for libraries that were built without it
+ * (torch/csrc/inductor/aoti_torch/c/shim.h, from libtorch 2.7 on). The program of m3-core calls them like any other; nothing here knows of
+ * Java but the functions at the end.
  *
  * An operator owns the tensors that it is given and gives one away. It cannot report an error, so what does not fit gives a tensor without
  * numbers, which the program's next step refuses.
@@ -17,18 +18,21 @@ extern int32_t aoti_torch_get_dtype(tensor_t tensor, int32_t *type);
 extern int32_t aoti_torch_get_dim(tensor_t tensor, int64_t *dimensions);
 extern int32_t aoti_torch_get_numel(tensor_t tensor, int64_t *count);
 extern int32_t aoti_torch_get_size(tensor_t tensor, int64_t dimension, int64_t *size);
+extern int32_t aoti_torch_get_storage_size(tensor_t tensor, int64_t *bytes);
+extern int32_t aoti_torch_get_storage_offset(tensor_t tensor, int64_t *elements);
 extern int32_t aoti_torch_get_stride(tensor_t tensor, int64_t dimension, int64_t *stride);
 extern int32_t aoti_torch_empty_strided(int64_t dimensions, const int64_t *sizes, const int64_t *strides, int32_t type, int32_t device,
                                         int32_t index, tensor_t *made);
 extern int32_t aoti_torch_library_init_def(const char *name, const char *file, uint32_t line, library_t *made);
 extern int32_t aoti_torch_library_init_impl(const char *name, const char *key, const char *file, uint32_t line, library_t *made);
 extern int32_t aoti_torch_library_def(library_t library, const char *schema);
-extern int32_t aoti_torch_library_impl(library_t library, const char *name, void (*call)(value_t *stack, uint64_t inputs, uint64_t outputs));
+extern int32_t aoti_torch_library_impl(library_t library, const char *name,
+                                       void (*call)(value_t *stack, uint64_t inputs, uint64_t outputs));
 
 /* c10/core/ScalarType.h */
 enum { UINT8 = 0, FLOAT32 = 6, BFLOAT16 = 15 };
 
-/* Below so many bytes of weights times rows a second thread costs more than it saves. */
+/* Below so many products of one number with another a second thread costs more than it saves. */
 #define WORTH_A_THREAD (1 << 18)
 
 /* Rows that one task takes: weights of a panel are read once for each. */
@@ -37,9 +41,10 @@ enum { UINT8 = 0, FLOAT32 = 6, BFLOAT16 = 15 };
 /* Up to so many rows reading the weights takes the time: each thread then reads a part of them from end to end. */
 #define FEW_ROWS 12
 
-extern int omp_get_thread_num(void);
+/* Inputs of a layer, so that the sums of its products fit 32 bits */
+#define MOST_INPUTS (1 << 17)
 
-static int threads = 1;
+static _Atomic int threads = 1;
 
 static tensor_t tensor_of(value_t value) {
     return (tensor_t) (uintptr_t) value;
@@ -89,6 +94,19 @@ static tensor_t empty(int64_t rows, int64_t columns, int32_t type) {
     return made;
 }
 
+/* A tensor of no numbers, in the place of a result */
+static tensor_t nothing(void) {
+    return empty(0, 0, BFLOAT16);
+}
+
+/* For want of memory */
+static tensor_t refuse(tensor_t made) {
+    if (made) {
+        aoti_torch_delete_tensor_object(made);
+    }
+    return nothing();
+}
+
 static void give(value_t *stack, uint64_t inputs, uint64_t tensors, tensor_t result) {
     for (uint64_t i = 0; i < tensors && i < inputs; i++) {
         aoti_torch_delete_tensor_object(tensor_of(stack[i]));
@@ -96,15 +114,49 @@ static void give(value_t *stack, uint64_t inputs, uint64_t tensors, tensor_t res
     stack[0] = (value_t) (uintptr_t) result;
 }
 
-/* bfloat16, and so many numbers */
-static int holds(tensor_t tensor, int64_t count) {
-    return type_of(tensor) == BFLOAT16 && count_of(tensor) == count;
+/* Whether the numbers lie behind one another, from a dimension on */
+static int is_dense(tensor_t tensor, int64_t from) {
+    int64_t dimensions = 0;
+    int64_t stride = 1;
+    aoti_torch_get_dim(tensor, &dimensions);
+    for (int64_t i = dimensions - 1; i >= from; i--) {
+        int64_t found = 0;
+        aoti_torch_get_stride(tensor, i, &found);
+        if (size_of(tensor, i) != 1 && found != stride) {
+            return 0;
+        }
+        stride *= size_of(tensor, i);
+    }
+    return 1;
 }
 
-static int is_matrix(tensor_t tensor, int64_t rows, int64_t columns) {
+/* So many numbers of a type, behind one another */
+static int holds(tensor_t tensor, int32_t type, int64_t count) {
+    return type_of(tensor) == type && count_of(tensor) == count && is_dense(tensor, 0);
+}
+
+/* [rows, columns] of a type, the numbers of a row behind one another */
+static int is_matrix(tensor_t tensor, int32_t type, int64_t rows, int64_t columns) {
     int64_t dimensions = 0;
     aoti_torch_get_dim(tensor, &dimensions);
-    return dimensions == 2 && size_of(tensor, 0) == rows && size_of(tensor, 1) == columns;
+    return dimensions == 2 && type_of(tensor) == type && size_of(tensor, 0) == rows && size_of(tensor, 1) == columns && is_dense(tensor, 1);
+}
+
+/* Whether a packed weight [outputs, packed] goes on to the end of its last panel */
+static int is_packed(tensor_t weight, int64_t outputs, int64_t packed) {
+    int64_t bytes = 0;
+    int64_t offset = 0;
+    aoti_torch_get_storage_size(weight, &bytes);
+    aoti_torch_get_storage_offset(weight, &offset);
+    return is_matrix(weight, UINT8, outputs, packed) && is_dense(weight, 0) && bytes - offset >= up(outputs, PANEL) * packed;
+}
+
+/* [G, capacity, E] */
+static int is_cache(tensor_t tensor, int64_t groups, int64_t capacity, int64_t size) {
+    int64_t dimensions = 0;
+    aoti_torch_get_dim(tensor, &dimensions);
+    return dimensions == 3 && size_of(tensor, 0) == groups && size_of(tensor, 1) == capacity && size_of(tensor, 2) == size
+           && holds(tensor, BFLOAT16, groups * capacity * size);
 }
 
 typedef struct {
@@ -156,24 +208,27 @@ static tensor_t linear(const value_t *stack, int bits) {
     int64_t packed = bits == 8 ? (inputs + 3) / 4 * 4 : inputs / 2 + inputs / 8;
     int has_bias = count_of(bias) > 0;
     int has_residual = count_of(residual) > 0;
-    int weight_fits = type_of(weight) == UINT8 && is_matrix(weight, outputs, packed)
-                      && (bits == 8 ? type_of(scales) == FLOAT32 && count_of(scales) == outputs : inputs % GROUP == 0);
-    if (!weight_fits || !is_matrix(x, rows, columns) || !holds(x, rows * columns) || (kind == SILU_GATE && columns % 2) || kind < AS_IT_IS
-        || kind > SILU_GATE || (kind == RMS_NORM && !holds(norm, inputs)) || (has_bias && !holds(bias, outputs))
-        || (has_residual && !(holds(residual, rows * outputs) && is_matrix(residual, rows, outputs)))) {
-        return empty(0, 0, BFLOAT16);
+    int scales_fit = bits == 8 ? holds(scales, FLOAT32, outputs) : inputs % GROUP == 0;
+    int kind_fits = kind == AS_IT_IS || (kind == RMS_NORM && holds(norm, BFLOAT16, inputs)) || (kind == SILU_GATE && columns % 2 == 0);
+    if (inputs <= 0 || inputs > MOST_INPUTS || !scales_fit || !kind_fits || !is_packed(weight, outputs, packed)
+        || !is_matrix(x, BFLOAT16, rows, columns) || (has_bias && !holds(bias, BFLOAT16, outputs))
+        || (has_residual && !is_matrix(residual, BFLOAT16, rows, outputs))) {
+        return nothing();
     }
+    int used = rows * outputs * inputs < WORTH_A_THREAD ? 1 : threads;
+    int64_t padded = up(inputs, GROUP);
+    int64_t levels_bytes = up(quantised_bytes(rows, inputs), 64);
     tensor_t made = empty(rows, outputs, wide ? FLOAT32 : BFLOAT16);
+    tensor_t room = made ? empty(1, levels_bytes + used * padded * 4, UINT8) : 0;
+    if (!room) {
+        return refuse(made);
+    }
     results_t y = {data_of(made), outputs, wide};
     input_t input = {rows_in(x), inputs, (int) kind, data_of(norm), (float) epsilon};
     added_t added = {has_bias ? data_of(bias) : 0, {0, 0}};
     if (has_residual) {
         added.residual = rows_in(residual);
     }
-    int used = rows * panels * PANEL * packed < WORTH_A_THREAD ? 1 : threads;
-    int64_t padded = (inputs + GROUP - 1) / GROUP * GROUP;
-    int64_t levels_bytes = (quantised_bytes(rows, inputs) + 63) / 64 * 64;
-    tensor_t room = empty(1, levels_bytes + used * padded * 4, UINT8);
     float *work = (float *) ((char *) data_of(room) + levels_bytes);
     quantised_t levels;
     quantised_at(&levels, data_of(room), rows, inputs);
@@ -240,17 +295,20 @@ static tensor_t attention(const value_t *stack) {
         .size = size_of(keys, 2),
     };
     a.from = truth_of(stack[7]) ? a.rows - 1 : 0;
-    int64_t all = a.groups * a.capacity * a.size;
     int64_t columns = (a.heads + 2 * a.groups) * a.size;
     if (a.groups <= 0 || a.heads <= 0 || a.heads % a.groups || a.size <= 0 || a.size % 2 || a.rows <= 0 || a.position < 0
-        || a.position + a.rows > a.capacity || !is_matrix(qkv, a.rows, columns) || !holds(qkv, a.rows * columns) || !holds(keys, all)
-        || !holds(values, all) || !holds(cosine, a.rows * a.size) || !holds(sine, a.rows * a.size)) {
-        return empty(0, 0, BFLOAT16);
+        || a.position + a.rows > a.capacity || !is_matrix(qkv, BFLOAT16, a.rows, columns) || !is_cache(keys, a.groups, a.capacity, a.size)
+        || !is_cache(values, a.groups, a.capacity, a.size) || !holds(cosine, BFLOAT16, a.rows * a.size)
+        || !holds(sine, BFLOAT16, a.rows * a.size)) {
+        return nothing();
     }
+    int used = a.rows * (a.position + a.rows) * a.heads * a.size < WORTH_A_THREAD ? 1 : threads;
     tensor_t made = empty(a.rows - a.from, a.heads * a.size, BFLOAT16);
+    tensor_t room = made ? empty(1, attention_bytes(&a, used), UINT8) : 0;
+    if (!room) {
+        return refuse(made);
+    }
     a.y = data_of(made);
-    int used = a.rows * (a.position + a.rows) * a.heads * a.size < WORTH_A_THREAD / 8 ? 1 : threads;
-    tensor_t room = empty(1, attention_bytes(&a, used), UINT8);
     attend(&a, data_of(room), used);
     aoti_torch_delete_tensor_object(room);
     return made;
@@ -267,14 +325,16 @@ static const struct {
     void (*call)(value_t *, uint64_t, uint64_t);
 } OPERATORS[] = {
     /* y [R, N] = input(x) W^T + bias + residual; weight as int8.c has it, [N, K] of a storage that goes on to a whole panel; scales [N] */
-    {"linear8(Tensor x, Tensor weight, Tensor scales, Tensor bias, Tensor residual, Tensor norm, int input, float epsilon, bool wide) -> Tensor",
+    {"linear8(Tensor x, Tensor weight, Tensor scales, Tensor bias, Tensor residual, Tensor norm, int input, float epsilon, bool wide) -> "
+     "Tensor",
      "linear8", linear8},
     /* The same; weight as int4.c has it, [N, 5 K / 8]; scales are in it */
-    {"linear4(Tensor x, Tensor weight, Tensor scales, Tensor bias, Tensor residual, Tensor norm, int input, float epsilon, bool wide) -> Tensor",
+    {"linear4(Tensor x, Tensor weight, Tensor scales, Tensor bias, Tensor residual, Tensor norm, int input, float epsilon, bool wide) -> "
+     "Tensor",
      "linear4", linear4},
     /* qkv [L, (H + 2G) E], cosine and sine of L E numbers, keys and values [G, capacity, E] -> [L, H E], or of the last row alone */
-    {"attend(Tensor qkv, Tensor cosine, Tensor sine, Tensor(a!) keys, Tensor(b!) values, int position, int heads, bool last) -> Tensor", "attend",
-     attend_rows},
+    {"attend(Tensor qkv, Tensor cosine, Tensor sine, Tensor(a!) keys, Tensor(b!) values, int position, int heads, bool last) -> Tensor",
+     "attend", attend_rows},
 };
 
 /* Which sources this was built from: their SHA-256, which a test reads in the file */
@@ -283,25 +343,25 @@ __attribute__((used, visibility("default"))) const char m3j_sources[] = "m3j-sou
 static int registers(void) {
     library_t schemas = 0;
     library_t kernels = 0;
-    if (aoti_torch_library_init_def("m3j", __FILE__, __LINE__, &schemas) || aoti_torch_library_init_impl("m3j", "CPU", __FILE__, __LINE__, &kernels)) {
+    if (aoti_torch_library_init_def("m3j", __FILE__, __LINE__, &schemas)
+        || aoti_torch_library_init_impl("m3j", "CPU", __FILE__, __LINE__, &kernels)) {
         return 0;
     }
     for (size_t i = 0; i < sizeof OPERATORS / sizeof *OPERATORS; i++) {
-        if (aoti_torch_library_def(schemas, OPERATORS[i].schema) || aoti_torch_library_impl(kernels, OPERATORS[i].name, OPERATORS[i].call)) {
+        if (aoti_torch_library_def(schemas, OPERATORS[i].schema)
+            || aoti_torch_library_impl(kernels, OPERATORS[i].name, OPERATORS[i].call)) {
             return 0;
         }
     }
     return 1; /* the libraries stay as long as the process */
 }
 
-/* Called by System.load: JNI_VERSION_1_8, or JNI_ERR where the operators cannot be registered or the processor lacks the instructions */
+/* Called by System.load: JNI_VERSION_1_8, or JNI_ERR where the operators cannot be registered. That the processor has the instructions was
+ * asked before. */
 __attribute__((visibility("default"))) int32_t JNI_OnLoad(void *machine, void *reserved) {
     (void) machine;
     (void) reserved;
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
-                   && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni") && registers()
-               ? 0x00010008
-               : -1;
+    return registers() ? 0x00010008 : -1;
 }
 
 /* io.m3j.core.torch.NativeKernels.useThreads(int) */
@@ -309,4 +369,12 @@ __attribute__((visibility("default"))) void Java_io_m3j_core_torch_NativeKernels
     (void) environment;
     (void) type;
     threads = count < 1 ? 1 : count;
+}
+
+/* io.m3j.core.torch.NativeKernels.multiplyInBfloat16(boolean) */
+__attribute__((visibility("default"))) void Java_io_m3j_core_torch_NativeKernels_multiplyInBfloat16(void *environment, void *type,
+                                                                                                    uint8_t able) {
+    (void) environment;
+    (void) type;
+    multiply_in_bfloat16(able);
 }

@@ -3,11 +3,11 @@
 
 /* In fours, of a pair of rows */
 static int64_t stride_of(int64_t inputs) {
-    return (inputs + 31) / 32 * 16 + 16;
+    return up(inputs, GROUP) / 2 + 16;
 }
 
 int64_t quantised_bytes(int64_t rows, int64_t inputs) {
-    int64_t groups = (inputs + GROUP - 1) / GROUP;
+    int64_t groups = up(inputs, GROUP) / GROUP;
     return (rows + 1) / 2 * 4 * stride_of(inputs) + rows * 4 * (1 + groups) + 64;
 }
 
@@ -18,11 +18,12 @@ void quantised_at(quantised_t *q, void *memory, int64_t rows, int64_t inputs) {
     q->sums = (int32_t *) (q->steps + rows);
 }
 
-/* The numbers of a row in float32, K rounded up to 32 of them: those beyond K are zero. The greatest of their amounts, or one that is none */
+/* The numbers of a row in float32, K rounded up to 32 of them: those beyond K are zero. The greatest of their amounts, or one that is none
+ */
 static float prepare(const input_t *input, int64_t row, float *to) {
     const uint16_t *from = row_of(&input->x, row);
     int64_t inputs = input->inputs;
-    int64_t padded = (inputs + GROUP - 1) / GROUP * GROUP;
+    int64_t padded = up(inputs, GROUP);
     __m512 scale = _mm512_set1_ps(1.f);
     if (input->kind == RMS_NORM) {
         __m512 squares = _mm512_setzero_ps();
@@ -56,8 +57,8 @@ void quantise_row(quantised_t *q, int64_t row, const input_t *input, float *work
     float greatest = prepare(input, row, work);
     float step = greatest / 127.f;
     q->steps[row] = step;
-    __m512 inverse = _mm512_set1_ps(greatest > 1e-30f && greatest < __FLT_MAX__ ? 127.f / greatest : 0.f);
-    int64_t padded = (input->inputs + GROUP - 1) / GROUP * GROUP;
+    __m512 inverse = _mm512_set1_ps(greatest > 1e-30f && greatest <= __FLT_MAX__ ? 127.f / greatest : 0.f);
+    int64_t padded = up(input->inputs, GROUP);
     int32_t *to = (int32_t *) pair(q, row) + row % 2;
     /* In 4 bits of each eight inputs the even ones, then the odd ones. */
     const __m128i apart = _mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15);

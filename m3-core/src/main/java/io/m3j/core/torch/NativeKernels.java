@@ -1,7 +1,6 @@
 package io.m3j.core.torch;
 
 import ai.djl.Device;
-import io.m3j.core.M3Exception;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -13,7 +12,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Kernels of our own for what libtorch has no fast operator for: linear layers in 8 and 4 bits, and the
- * steps between two of them. A library of some 60 KB in the jar, made of {@code src/main/c}, adds them to
+ * steps between two of them. A library of some 70 KB in the jar, made of {@code src/main/c}, adds them to
  * libtorch as operators, which the program then calls like any other.
  *
  * <p>They need Linux on x86 with AVX-512 and VNNI, and libtorch 2.7 or later; without them, or with {@code
@@ -28,7 +27,10 @@ final class NativeKernels {
 
     private static final Logger LOGGER = LoggerFactory.getLogger(NativeKernels.class);
     private static final Set<String> INSTRUCTIONS =
-            Set.of("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni");
+            Set.of("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512_vnni");
+
+    /** Set once they are added, in the process's properties. */
+    private static final String ADDED = "m3j.nativeKernels.added";
 
     private NativeKernels() {}
 
@@ -45,25 +47,31 @@ final class NativeKernels {
     }
 
     private static boolean load() {
-        if (!isSupported(
-                System.getProperty("os.name"),
-                System.getProperty("os.arch"),
-                Processor.of(Device.cpu()))) {
+        Processor processor = Processor.of(Device.cpu());
+        String system = System.getProperty("os.name");
+        if (!isSupported(system, System.getProperty("os.arch"), processor)) {
             return false;
+        }
+        // Not Java's to see: another class loader of this process may have added them, for all of
+        // libtorch.
+        if (System.getProperty(ADDED) != null) {
+            return true;
         }
         try {
             Path file = extract();
             try {
                 System.load(file.toString());
             } finally {
-                Files.delete(file); // what is loaded stays
+                file.toFile().delete(); // what is loaded stays
             }
             useThreads(TorchRuntime.current().threads());
+            multiplyInBfloat16(processor.features().contains("avx512_bf16"));
+            System.setProperty(ADDED, "true");
             return true;
-        } catch (IOException | UnsatisfiedLinkError e) {
+        } catch (IOException | RuntimeException | UnsatisfiedLinkError e) {
             LOGGER.warn(
                     "kernels for 8 and 4 bits could not be loaded, slower ones are used: {}",
-                    e.getMessage());
+                    e.toString());
             LOGGER.debug("loading {} failed", LIBRARY, e);
             return false;
         }
@@ -84,14 +92,26 @@ final class NativeKernels {
     private static Path extract() throws IOException {
         try (InputStream in = NativeKernels.class.getResourceAsStream(LIBRARY)) {
             if (in == null) {
-                throw new M3Exception(LIBRARY + " is missing from the m3-core jar");
+                throw new IOException(LIBRARY + " is missing from the m3-core jar");
             }
             Path file = Files.createTempFile("m3j", ".so");
-            Files.write(file, in.readAllBytes());
+            try {
+                Files.write(file, in.readAllBytes());
+            } catch (IOException e) {
+                Files.delete(file);
+                throw e;
+            }
             return file;
         }
     }
 
-    /** How many threads compute one operator, as libtorch's do. */
+    /**
+     * @param count how many threads compute one operator: at load as many as libtorch's have then
+     */
     static native void useThreads(int count);
+
+    /**
+     * @param able whether attention multiplies in bfloat16, which needs AVX512-BF16
+     */
+    static native void multiplyInBfloat16(boolean able);
 }

@@ -36,7 +36,17 @@ import org.junit.jupiter.params.provider.EnumSource;
 class NativeKernelsTest {
 
     private static final List<String> SOURCES =
-            List.of("kernels.h", "attention.c", "int4.c", "int8.c", "operators.c", "quantise.c");
+            List.of(
+                    "kernels.h",
+                    "attention.c",
+                    "int4.c",
+                    "int8.c",
+                    "operators.c",
+                    "quantise.c",
+                    "build.sh");
+
+    private static final boolean BFLOAT16 =
+            Processor.of(Device.cpu()).features().contains("avx512_bf16");
 
     private static final double EPSILON = 1e-5;
 
@@ -82,7 +92,13 @@ class NativeKernelsTest {
         Processor able =
                 new Processor(
                         false,
-                        Set.of("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"));
+                        Set.of(
+                                "avx512f",
+                                "avx512bw",
+                                "avx512cd",
+                                "avx512dq",
+                                "avx512vl",
+                                "avx512_vnni"));
         assertThat(NativeKernels.isSupported("Linux", "amd64", able)).isTrue();
         assertThat(NativeKernels.isSupported("Windows 11", "amd64", able)).isFalse();
         assertThat(NativeKernels.isSupported("Mac OS X", "x86_64", able)).isFalse();
@@ -125,6 +141,9 @@ class NativeKernelsTest {
             double[] biases = vector(bias);
             double[][] residuals = matrix(residual, rows, outputs);
             double[][] found = matrix(apply(x, layer, residual, norm, kind), rows, outputs);
+            NDArray rounded = apply(x, layer, residual, norm, kind, false);
+            assertThat(matrix(rounded, rows, outputs))
+                    .isDeepEqualTo(matrix(narrow(flat(found), rows, outputs), rows, outputs));
             // Of a row, one level may be the next one, where a number lies in the middle between
             // two.
             double level = greatest(quantised) / 127 * greatest(weight);
@@ -209,7 +228,7 @@ class NativeKernelsTest {
     })
     void rowsAttendToWhatIsBeforeThem(int rows, int position, int heads, int groups, int size) {
         assumeOwnKernels();
-        int capacity = position + rows + 3;
+        int capacity = position + rows + (rows % 2 == 0 ? 0 : 3);
         int columns = (heads + 2 * groups) * size;
         NDArray qkv = narrow(normal(rows * columns), rows, columns);
         float[] angles = normal(rows * size / 2);
@@ -221,21 +240,35 @@ class NativeKernelsTest {
             NDArray values = narrow(past, groups, capacity, size);
             double[][] found =
                     matrix(
-                            kernels.call(
-                                    scope,
-                                    "native_attend",
-                                    qkv,
-                                    cosine,
-                                    sine,
-                                    keys,
-                                    values,
-                                    position,
-                                    heads,
-                                    last),
+                            attend(qkv, cosine, sine, keys, values, position, heads, last),
                             last ? 1 : rows,
                             heads * size);
+            NativeKernels.multiplyInBfloat16(false);
+            double[][] inFloat32;
+            try {
+                inFloat32 =
+                        matrix(
+                                attend(qkv, cosine, sine, keys, values, position, heads, last),
+                                last ? 1 : rows,
+                                heads * size);
+            } finally {
+                NativeKernels.multiplyInBfloat16(BFLOAT16);
+            }
+            for (int r = 0; r < found.length; r++) {
+                for (int i = 0; i < found[r].length; i++) {
+                    assertThat(inFloat32[r][i]).isCloseTo(found[r][i], Offset.offset(0.01));
+                }
+            }
             double[] k = vector(keys);
             double[] v = vector(values);
+            double[] before = vector(narrow(past, groups, capacity, size));
+            for (int i = 0; i < k.length; i++) {
+                int at = i / size % capacity;
+                if (at < position || at >= position + rows) {
+                    assertThat(k[i]).isEqualTo(before[i]);
+                    assertThat(v[i]).isEqualTo(before[i]);
+                }
+            }
             double[][] x = matrix(qkv, rows, columns);
             double[][] c = matrix(cosine, rows, size);
             double[][] s = matrix(sine, rows, size);
@@ -261,6 +294,106 @@ class NativeKernelsTest {
                     }
                 }
             }
+        }
+    }
+
+    /** A position that counts for all: it is seen from its own row on, whatever way rows take. */
+    @ParameterizedTest
+    @CsvSource({"1, 500", "2, 499", "40, 470"})
+    void theLastPositionIsSeenAndTheNextIsNot(int rows, int position) {
+        assumeOwnKernels();
+        int size = 32;
+        int capacity = position + rows;
+        float[] numbers = new float[rows * 3 * size];
+        for (int r = 0; r < rows; r++) {
+            // Queries and keys point one way; values tell the row.
+            numbers[r * 3 * size] = 16;
+            numbers[r * 3 * size + size] = 16 * (r + 1);
+            numbers[r * 3 * size + 2 * size] = r + 1;
+        }
+        NDArray qkv = narrow(numbers, rows, 3 * size);
+        float[] ones = new float[rows * size];
+        Arrays.fill(ones, 1);
+        NDArray cosine = narrow(ones, rows, 1, size);
+        NDArray sine = narrow(new float[rows * size], rows, 1, size);
+        NDArray keys = narrow(new float[capacity * size], 1, capacity, size);
+        NDArray values = narrow(new float[capacity * size], 1, capacity, size);
+        double[][] y =
+                matrix(attend(qkv, cosine, sine, keys, values, position, 1, false), rows, size);
+        for (int r = 0; r < rows; r++) {
+            assertThat(y[r][0]).as("row %d", r).isCloseTo(r + 1, Offset.offset(1e-6));
+        }
+    }
+
+    /** A number that is none is not lost on the way: it may only spoil rows that see it. */
+    @ParameterizedTest
+    @CsvSource({"1, 20, 3", "1, 20, 20", "14, 20, 3", "40, 0, 38"})
+    void whatIsNoNumberSpoilsWhoSeesIt(int rows, int position, int spoilt) {
+        assumeOwnKernels();
+        int size = 16;
+        float[] past = normal((position + rows) * size);
+        float[] numbers = normal(rows * 3 * size);
+        if (spoilt < position) {
+            past[spoilt * size + 5] = Float.NaN;
+        } else {
+            numbers[(spoilt - position) * 3 * size + size + 5] = Float.NaN;
+        }
+        NDArray keys = narrow(past, 1, position + rows, size);
+        NDArray values = narrow(normal((position + rows) * size), 1, position + rows, size);
+        float[] angles = normal(rows * size / 2);
+        NDArray cosine = narrow(twice(angles, size / 2, true), rows, 1, size);
+        NDArray sine = narrow(twice(angles, size / 2, false), rows, 1, size);
+        NDArray qkv = narrow(numbers, rows, 3 * size);
+        double[][] y =
+                matrix(attend(qkv, cosine, sine, keys, values, position, 1, false), rows, size);
+        for (int r = 0; r < rows; r++) {
+            boolean sees = position + r >= spoilt;
+            assertThat(Double.isNaN(y[r][0])).as("row %d", r).isEqualTo(sees);
+        }
+    }
+
+    @Test
+    void attentionThatDoesNotFitIsRefused() {
+        assumeOwnKernels();
+        NDArray qkv = narrow(normal(2 * 64), 2, 64);
+        NDArray turn = narrow(normal(2 * 16), 2, 1, 16);
+        NDArray cache = narrow(normal(5 * 16), 1, 5, 16);
+        assertThat(attend(qkv, turn, turn, cache, cache, 3, 2, false).getShape())
+                .isEqualTo(new Shape(2, 32));
+        NDArray wide = array(normal(2 * 64), 2, 64);
+        NDArray turned = narrow(normal(5 * 16), 5, 1, 16);
+        NDArray[][] operands = {
+            {wide, turn, cache, cache},
+            {narrow(normal(2 * 62), 2, 62), turn, cache, cache},
+            {qkv, narrow(normal(16), 1, 1, 16), cache, cache},
+            {qkv, turn, array(normal(5 * 16), 1, 5, 16), cache},
+            {qkv, turn, cache, turned},
+            {qkv, turn, turned, turned}
+        };
+        for (NDArray[] o : operands) {
+            assertThatThrownBy(() -> attend(o[0], o[1], o[1], o[2], o[3], 3, 2, false))
+                    .isInstanceOf(EngineException.class);
+        }
+        for (int[] places : new int[][] {{4, 2}, {-1, 2}, {3, 1}, {3, 3}}) {
+            assertThatThrownBy(
+                            () ->
+                                    attend(
+                                            qkv, turn, turn, cache, cache, places[0], places[1],
+                                            false))
+                    .isInstanceOf(EngineException.class);
+        }
+    }
+
+    /** A layer that was packed for these kernels is nothing to a program without them. */
+    @Test
+    void aProgramWithoutThemRefusesTheirLayers() {
+        assumeOwnKernels();
+        NDArray none = kernels.zeros(scope, FloatType.BFLOAT16, 0);
+        Linear layer = linears.linear(scope, array(normal(64), 8, 8), none, Precision.INT8, true);
+        NDArray x = narrow(normal(8), 1, 8);
+        try (Kernels plain = TestKernels.ofLibtorch()) {
+            assertThatThrownBy(() -> new LinearKernels(plain).apply(scope, x, layer))
+                    .isInstanceOf(EngineException.class);
         }
     }
 
@@ -301,6 +434,11 @@ class NativeKernelsTest {
     }
 
     private NDArray apply(NDArray x, Linear layer, NDArray residual, NDArray norm, int kind) {
+        return apply(x, layer, residual, norm, kind, true);
+    }
+
+    private NDArray apply(
+            NDArray x, Linear layer, NDArray residual, NDArray norm, int kind, boolean wide) {
         List<NDArray> operands = Linear.operands(List.of(), List.of(layer));
         return kernels.call(
                 scope,
@@ -313,7 +451,20 @@ class NativeKernelsTest {
                 norm,
                 kind,
                 EPSILON,
-                true);
+                wide);
+    }
+
+    private NDArray attend(
+            NDArray qkv,
+            NDArray cosine,
+            NDArray sine,
+            NDArray keys,
+            NDArray values,
+            int position,
+            int heads,
+            boolean last) {
+        return kernels.call(
+                scope, "native_attend", qkv, cosine, sine, keys, values, position, heads, last);
     }
 
     /** Rows as the operator quantises them: 127 levels from zero to a row's greatest. */
@@ -404,6 +555,15 @@ class NativeKernelsTest {
         float[] numbers = new float[count];
         for (int i = 0; i < count; i++) {
             numbers[i] = (float) random.nextGaussian();
+        }
+        return numbers;
+    }
+
+    private static float[] flat(double[][] y) {
+        double[] all = Arrays.stream(y).flatMapToDouble(Arrays::stream).toArray();
+        float[] numbers = new float[all.length];
+        for (int i = 0; i < all.length; i++) {
+            numbers[i] = (float) all[i];
         }
         return numbers;
     }
