@@ -31,17 +31,18 @@ static inline __attribute__((always_inline)) void finish(__m512i sums, const qua
     finish(left##r, x, row + r, scales, added, y, at, outputs); \
     finish(right##r, x, row + r, scales, added, y, at + 16, outputs);
 
-/* Some rows times 32 outputs: the sums stay in registers */
-#define TILE(ROWS)                                                                                                        \
-    static void tile_##ROWS(const quantised_t *x, int64_t row, int64_t quads, const uint8_t *weight, const float *scales, \
-                            const added_t *added, const results_t *y, int64_t at, int64_t outputs) {                      \
-        ROWS(DECLARE)                                                                                                     \
-        for (int64_t k = 0; k < quads; k++) {                                                                             \
-            __m512i w0 = _mm512_loadu_si512(weight + k * 128);                                                            \
-            __m512i w1 = _mm512_loadu_si512(weight + k * 128 + 64);                                                       \
-            ROWS(STEP)                                                                                                    \
-        }                                                                                                                 \
-        ROWS(FINISH)                                                                                                      \
+/* Some rows times 32 outputs: the sums stay in registers. Meanwhile 64 bytes from `ahead` on are asked for at every step. */
+#define TILE(ROWS)                                                                                                         \
+    static void tile_##ROWS(const quantised_t *x, int64_t row, int64_t quads, const uint8_t *weight, const uint8_t *ahead, \
+                            const float *scales, const added_t *added, const results_t *y, int64_t at, int64_t outputs) {  \
+        ROWS(DECLARE)                                                                                                      \
+        for (int64_t k = 0; k < quads; k++) {                                                                              \
+            __m512i w0 = _mm512_loadu_si512(weight + k * 128);                                                             \
+            __m512i w1 = _mm512_loadu_si512(weight + k * 128 + 64);                                                        \
+            _mm_prefetch((const char *) ahead + k * 64, _MM_HINT_T1);                                                      \
+            ROWS(STEP)                                                                                                     \
+        }                                                                                                                  \
+        ROWS(FINISH)                                                                                                       \
     }
 
 TILE(ROWS_12)
@@ -91,10 +92,12 @@ void int8_panel(const quantised_t *x, int64_t from, int64_t rows, int64_t inputs
     int64_t row = from;
     int64_t end = from + rows;
     for (; row + 12 <= end; row += 12) {
-        tile_ROWS_12(x, row, quads, w, scales, added, y, at, outputs);
+        /* The first two tiles ask for the next panel, each for half of it; the others for what is there. */
+        int64_t tile = (row - from) / 12;
+        tile_ROWS_12(x, row, quads, w, tile < 2 ? w + quads * (128 + tile * 64) : w, scales, added, y, at, outputs);
     }
     for (; row + 2 <= end; row += 2) {
-        tile_ROWS_2(x, row, quads, w, scales, added, y, at, outputs);
+        tile_ROWS_2(x, row, quads, w, w, scales, added, y, at, outputs);
     }
     for (; row < end; row++) {
         one(x, row, quads, w, scales, added, y, at, outputs);

@@ -35,11 +35,9 @@ enum { UINT8 = 0, FLOAT32 = 6, BFLOAT16 = 15 };
 /* Below so many products of one number with another a second thread costs more than it saves. */
 #define WORTH_A_THREAD (1 << 18)
 
-/* Rows that one task takes: weights of a panel are read once for each. */
+/* Rows that one task takes: weights of a panel are read once for each. Up to so many, reading weights takes much of the time, and each
+ * thread reads a part of them from end to end; beyond, tasks are shared out as threads come to them. */
 #define ROWS_OF_A_TASK 240
-
-/* Up to so many rows reading the weights takes the time: each thread then reads a part of them from end to end. */
-#define FEW_ROWS 12
 
 /* Inputs of a layer, so that the sums of its products fit 32 bits */
 #define MOST_INPUTS (1 << 17)
@@ -249,7 +247,7 @@ static tensor_t linear(const value_t *stack, int bits) {
                 }
             }
         }
-        if (rows <= FEW_ROWS) {
+        if (rows <= ROWS_OF_A_TASK) {
 #pragma omp for schedule(static)
             for (int64_t task = 0; task < tasks; task++) {
                 run(&product, task);
