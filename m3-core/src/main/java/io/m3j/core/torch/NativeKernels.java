@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Kernels of our own for what libtorch has no fast operator for: linear layers in 8 and 4 bits, and the
- * steps between two of them. A library of some 70 KB in the jar, made of {@code src/main/c}, adds them to
+ * steps between two of them. A library of some 60 KB in the jar, made of {@code src/main/c}, adds them to
  * libtorch as operators, which the program then calls like any other.
  *
  * <p>They need Linux on x86 with AVX-512 and VNNI, and libtorch 2.7 or later; without them, or with {@code
