@@ -210,22 +210,11 @@ class FakeDeviceTest {
         a.put(calls, "rms_norm", row, a.of(8), eps);
         a.put(calls, "rotate", a.of(rows, 2, 4), turn, turn);
         a.put(calls, "attend", a.of(1, 2, 4), cache.get(0), cache.get(0), 199);
-        a.put(
-                calls,
-                "decoder_attention",
-                row,
-                fused,
-                0,
-                true,
-                turn,
-                turn,
-                cache,
-                cache,
-                start,
-                length,
-                false,
-                2,
-                eps);
+        Object[] attention = {
+            row, fused, 0, true, turn, turn, cache, cache, start, length, false, 2, eps
+        };
+        a.put(calls, "attention", attention);
+        a.put(calls, "decoder_attention", attention);
         a.put(
                 calls,
                 "decoder_attention apart",
@@ -240,22 +229,6 @@ class FakeDeviceTest {
                 start,
                 length,
                 true,
-                2,
-                eps);
-        a.put(
-                calls,
-                "attention",
-                row,
-                fused,
-                0,
-                true,
-                turn,
-                turn,
-                cache,
-                cache,
-                start,
-                length,
-                false,
                 2,
                 eps);
         a.put(calls, "linear_onto", row, row, fused, 5, 0);

@@ -171,13 +171,7 @@ class NativeKernelsTest {
         numbers[3 * 64 + 17] = Float.NaN;
         numbers[5 * 64 + 63] = Float.POSITIVE_INFINITY;
         numbers[13 * 64] = Float.NaN;
-        Linear layer =
-                linears.linear(
-                        scope,
-                        array(normal(32 * 64), 32, 64),
-                        kernels.zeros(scope, FloatType.BFLOAT16, 0),
-                        precision,
-                        true);
+        Linear layer = layer(32, 64, precision);
         double[][] y = matrix(linears.apply(scope, narrow(numbers, rows, 64), layer), rows, 32);
         Set<Integer> spoilt = Set.of(3, 5, 13);
         for (int r = 0; r < rows; r++) {
@@ -199,13 +193,7 @@ class NativeKernelsTest {
             names = {"INT8", "INT4"})
     void threadsDoNotChangeANumber(Precision precision) {
         assumeOwnKernels();
-        Linear layer =
-                linears.linear(
-                        scope,
-                        array(normal(320 * 512), 320, 512),
-                        kernels.zeros(scope, FloatType.BFLOAT16, 0),
-                        precision,
-                        true);
+        Linear layer = layer(320, 512, precision);
         NDArray x = narrow(normal(300 * 512), 300, 512);
         double[][] expected = matrix(linears.apply(scope, x, layer), 300, 320);
         try {
@@ -388,8 +376,7 @@ class NativeKernelsTest {
     @Test
     void aProgramWithoutThemRefusesTheirLayers() {
         assumeOwnKernels();
-        NDArray none = kernels.zeros(scope, FloatType.BFLOAT16, 0);
-        Linear layer = linears.linear(scope, array(normal(64), 8, 8), none, Precision.INT8, true);
+        Linear layer = layer(8, 8, Precision.INT8);
         NDArray x = narrow(normal(8), 1, 8);
         try (Kernels plain = TestKernels.ofLibtorch()) {
             assertThatThrownBy(() -> new LinearKernels(plain).apply(scope, x, layer))
@@ -401,13 +388,7 @@ class NativeKernelsTest {
     @Test
     void operandsThatDoNotFitAreRefused() {
         assumeOwnKernels();
-        Linear layer =
-                linears.linear(
-                        scope,
-                        array(normal(32 * 64), 32, 64),
-                        kernels.zeros(scope, FloatType.BFLOAT16, 0),
-                        Precision.INT8,
-                        true);
+        Linear layer = layer(32, 64, Precision.INT8);
         NDArray none = kernels.zeros(scope, FloatType.BFLOAT16, 0);
         NDArray x = narrow(normal(2 * 64), 2, 64);
         assertThat(apply(x, layer, none, none, 0).getShape()).isEqualTo(new Shape(2, 32));
@@ -431,6 +412,13 @@ class NativeKernelsTest {
     private void assertRefused(NDArray x, Linear layer, NDArray residual, NDArray norm, int kind) {
         assertThatThrownBy(() -> apply(x, layer, residual, norm, kind))
                 .isInstanceOf(EngineException.class);
+    }
+
+    /** Of random weights, without a bias. */
+    private Linear layer(int outputs, int inputs, Precision precision) {
+        NDArray none = kernels.zeros(scope, FloatType.BFLOAT16, 0);
+        NDArray weight = array(normal(outputs * inputs), outputs, inputs);
+        return linears.linear(scope, weight, none, precision, true);
     }
 
     private NDArray apply(NDArray x, Linear layer, NDArray residual, NDArray norm, int kind) {
