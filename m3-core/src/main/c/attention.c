@@ -1,6 +1,6 @@
 /*
- * Attention of new rows. Many of them go by twelve, in products of bfloat16 whose sums are float32; a single one reads keys and values once
- * and has its query and shares in float32 too, so that a row alone and the same row among others differ by the rounding of bfloat16.
+ * Attention of some rows. Many of them go by twelve, in products of bfloat16 whose sums are float32; a single one reads keys and values
+ * once and has its query and shares in float32 too, so that a row alone and the same row among others differ by the rounding of bfloat16.
  */
 #include "kernels.h"
 
@@ -19,12 +19,27 @@ void multiply_in_bfloat16(int able) {
     dots = able;
 }
 
+int multiplies_in_bfloat16(void) {
+    return dots;
+}
+
 static int64_t of_group(const attention_t *a) {
     return a->heads / a->groups;
 }
 
+/* Positions that there are */
 static int64_t seen(const attention_t *a) {
     return a->position + a->rows;
+}
+
+/* Whether rows have an order, and turn by it */
+static int is_ordered(const attention_t *a) {
+    return a->cosine != 0;
+}
+
+/* How many positions a row sees */
+static int64_t seen_by(const attention_t *a, int64_t row) {
+    return is_ordered(a) ? a->position + row + 1 : seen(a);
 }
 
 /*
@@ -45,7 +60,7 @@ static inline void turn(const attention_t *a, int64_t row, int64_t at, int64_t e
 static void keep(const attention_t *a, int64_t row) {
     int64_t half = a->size / 2;
     for (int64_t g = 0; g < a->groups; g++) {
-        int64_t place = (g * a->capacity + a->position + row) * a->size;
+        int64_t place = g * a->of_group + (a->position + row) * a->of_position;
         int64_t at = (a->heads + g) * a->size;
         for (int64_t e = 0; e < half; e += 16) {
             __mmask16 mask = first(half - e);
@@ -64,6 +79,14 @@ static void keep(const attention_t *a, int64_t row) {
 static void query(const attention_t *a, int64_t row, int64_t head, float *to) {
     int64_t half = a->size / 2;
     __m512 scale = _mm512_set1_ps(1.f / __builtin_sqrtf((float) a->size));
+    if (!is_ordered(a)) {
+        for (int64_t e = 0; e < a->size; e += 16) {
+            __mmask16 mask = first(a->size - e);
+            __m512 x = load16(row_of(&a->qkv, row) + head * a->size + e, mask);
+            _mm512_mask_storeu_ps(to + e, mask, _mm512_mul_ps(x, scale));
+        }
+        return;
+    }
     for (int64_t e = 0; e < half; e += 16) {
         __mmask16 mask = first(half - e);
         __m512 front;
@@ -94,28 +117,6 @@ static float exponentials(float *scores, int64_t visible, int64_t length) {
 
 /* ---- One row ---- */
 
-/* The sums of sixteen vectors, each in its place: adds halves of two vectors in one, four times */
-static inline __m512 sums_of(const __m512 v[16]) {
-    __m512 a[8];
-    __m512 b[4];
-    __m512 c[2];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) {
-        a[i] = _mm512_add_ps(_mm512_shuffle_f32x4(v[i], v[i + 8], 0x44), _mm512_shuffle_f32x4(v[i], v[i + 8], 0xee));
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) { /* quarters of vectors i, i + 8, i + 4, i + 12, once added */
-        b[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[i], a[i + 4], 0x88), _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd));
-    }
-#pragma GCC unroll 2
-    for (int i = 0; i < 2; i++) {
-        c[i] = _mm512_add_ps(_mm512_unpacklo_ps(b[i], b[i + 2]), _mm512_unpackhi_ps(b[i], b[i + 2]));
-    }
-    __m512 d = _mm512_add_ps(_mm512_unpacklo_ps(c[0], c[1]), _mm512_unpackhi_ps(c[0], c[1]));
-    const __m512i order = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15);
-    return _mm512_permutexvar_ps(order, d);
-}
-
 /* Queries and scores of a group's heads, and sixteen keys */
 static int64_t row_floats(const attention_t *a) {
     return of_group(a) * (up(a->size, 16) + up(seen(a), 16)) + 16 * up(a->size, 16);
@@ -130,9 +131,10 @@ static void score(const attention_t *a, const uint16_t *keys, const uint16_t *va
         for (int64_t i = 0; i < 16; i++) { /* [E / 16, position, 16] */
             for (int64_t e = 0; e < width; e += 16) {
                 __mmask16 mask = s + i < visible ? first(a->size - e) : 0;
-                int64_t at = (s + i) * a->size + e;
-                _mm_prefetch((const char *) (keys + at + AHEAD * a->size), _MM_HINT_T0);
-                _mm_prefetch((const char *) (values + at + AHEAD * a->size), _MM_HINT_T1); /* needed behind the scores */
+                int64_t at = (s + i) * a->of_position + e;
+                int64_t later = at + AHEAD * a->of_position;
+                _mm_prefetch((const char *) (keys + later), _MM_HINT_T0);
+                _mm_prefetch((const char *) (values + later), _MM_HINT_T1); /* needed behind the scores */
                 _mm512_storeu_ps(block + e * 16 + i * 16, load16(keys + at, mask));
             }
         }
@@ -167,7 +169,7 @@ static void score(const attention_t *a, const uint16_t *keys, const uint16_t *va
             __mmask16 mask = first(a->size - e);                                                                                      \
             ROWS(DECLARE)                                                                                                             \
             for (int64_t s = 0; s < visible; s++) {                                                                                   \
-                __m512 v = load16(values + s * a->size + e, mask);                                                                    \
+                __m512 v = load16(values + s * a->of_position + e, mask);                                                             \
                 ROWS(ADD)                                                                                                             \
             }                                                                                                                         \
             ROWS(WRITE)                                                                                                               \
@@ -181,14 +183,14 @@ MIX(ROWS_1)
 /* One row of queries, the heads of one group; keys and values are in their place */
 static void attend_row(const attention_t *a, int64_t row, int64_t group, float *work) {
     int64_t count = of_group(a);
-    int64_t visible = a->position + row + 1;
+    int64_t visible = seen_by(a, row);
     int64_t width = up(a->size, 16);
     int64_t length = up(seen(a), 16);
     float *queries = work;
     float *scores = queries + count * width;
     float *block = scores + count * length;
-    const uint16_t *keys = a->keys + group * a->capacity * a->size;
-    const uint16_t *values = a->values + group * a->capacity * a->size;
+    const uint16_t *keys = a->keys + group * a->of_group;
+    const uint16_t *values = a->values + group * a->of_group;
     for (int64_t h = 0; h < count; h++) {
         for (int64_t e = 0; e < width; e += 16) {
             _mm512_storeu_ps(queries + h * width + e, _mm512_setzero_ps());
@@ -215,58 +217,68 @@ static int64_t blocks(const attention_t *a) {
     return (a->rows - a->from + TILE - 1) / TILE;
 }
 
-/* Two numbers of bfloat16 in one of 32 bits, the first below */
-static inline uint32_t two(uint16_t low, uint16_t high) {
-    return low | (uint32_t) high << 16;
+/* Pairs of a head's numbers: of an odd E the last one has a zero */
+static int64_t pairs(const attention_t *a) {
+    return (a->size + 1) / 2;
 }
 
-/* Queries of a block of rows: [E / 2, 12] pairs; rows that there are not are zero */
-static void pack_queries(const attention_t *a, int64_t head, int64_t block, uint32_t *to, float *work) {
-    for (int64_t r = 0; r < TILE; r++) {
-        int64_t row = a->from + block * TILE + r;
-        uint16_t narrowed[16];
-        if (row < a->rows) {
-            query(a, row, head, work);
+/* Pairs of numbers of up to sixteen rows, beside one another: to [count / 2, columns], sixteen columns or those of the mask. Rows from
+ * `rows` on are zero. */
+static void pack_pairs(const uint16_t *from, int64_t stride, int64_t rows, int64_t count, uint32_t *to, int64_t columns, __mmask16 mask) {
+    for (int64_t k = 0; k < count; k += 32) {
+        __mmask32 there = first32(count - k);
+        __m512 v[16];
+#pragma GCC unroll 16
+        for (int r = 0; r < 16; r++) {
+            v[r] = _mm512_castsi512_ps(_mm512_maskz_loadu_epi16(r < rows ? there : 0, from + r * stride + k));
         }
-        for (int64_t e = 0; e < a->size; e += 16) {
-            __m512 x = row < a->rows ? _mm512_maskz_loadu_ps(first(a->size - e), work + e) : _mm512_setzero_ps();
-            _mm256_storeu_si256((__m256i *) narrowed, narrow(x));
-            for (int64_t i = 0; i < 16 && e + i < a->size; i += 2) {
-                to[(e + i) / 2 * TILE + r] = two(narrowed[i], narrowed[i + 1]);
+        transpose(v);
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) {
+            if (k + 2 * i < count) {
+                _mm512_mask_storeu_ps(to + (k / 2 + i) * columns, mask, v[i]);
             }
         }
     }
+}
+
+/* Queries of a block of rows: [E / 2, 12] pairs; rows that there are not are zero. work: a row in float32, and twelve in bfloat16 */
+static void pack_queries(const attention_t *a, int64_t head, int64_t block, uint32_t *to, float *work) {
+    int64_t width = up(a->size, PACK);
+    int64_t start = a->from + block * TILE;
+    int64_t count = a->rows - start < TILE ? a->rows - start : TILE;
+    uint16_t *narrowed = (uint16_t *) (work + width);
+    for (int64_t r = 0; r < count; r++) {
+        query(a, start + r, head, work);
+        for (int64_t e = 0; e < a->size; e += 16) {
+            store16(narrowed + r * width + e, first(a->size - e), _mm512_loadu_ps(work + e));
+        }
+    }
+    pack_pairs(narrowed, width, count, a->size, to, TILE, (1 << TILE) - 1);
 }
 
 /* 32 keys: [E / 2, 32] pairs along E. 32 values: [16, E'] pairs of positions, E' being E rounded up to 32. Positions that there are not are
  * zero */
 static void pack(const attention_t *a, int64_t group, int64_t position, uint32_t *keys, uint32_t *values) {
     int64_t width = up(a->size, PACK);
-    int64_t end = seen(a);
-    const uint16_t *k = a->keys + group * a->capacity * a->size;
-    const uint16_t *v = a->values + group * a->capacity * a->size;
-    for (int64_t s = 0; s < PACK; s++) {
-        const uint16_t *from = k + (position + s) * a->size;
-        for (int64_t e = 0; e < a->size / 2; e++) {
-            keys[e * PACK + s] = position + s < end ? two(from[2 * e], from[2 * e + 1]) : 0;
-        }
+    int64_t count = seen(a) - position;
+    int64_t start = group * a->of_group + position * a->of_position;
+    for (int64_t s = 0; s < PACK; s += 16) {
+        pack_pairs(a->keys + start + s * a->of_position, a->of_position, count - s, a->size, keys + s, PACK, 0xffff);
     }
     for (int64_t s = 0; s < PACK; s += 2) {
-        const uint16_t *from = v + (position + s) * a->size;
-        for (int64_t e = 0; e < width; e++) {
-            uint16_t low = e < a->size && position + s < end ? from[e] : 0;
-            uint16_t high = e < a->size && position + s + 1 < end ? from[a->size + e] : 0;
-            values[s / 2 * width + e] = two(low, high);
+        const uint16_t *from = a->values + start + s * a->of_position;
+        for (int64_t e = 0; e < width; e += 16) {
+            __mmask16 mask = first(a->size - e);
+            __m256i low = _mm256_maskz_loadu_epi16(s < count ? mask : 0, from + e);
+            __m256i high = _mm256_maskz_loadu_epi16(s + 1 < count ? mask : 0, from + a->of_position + e);
+            __m512i both = _mm512_or_si512(_mm512_cvtepu16_epi32(low), _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
+            _mm512_storeu_si512(values + s / 2 * width + e, both);
         }
     }
 }
 
-/* sums + two products each of pairs; in the second form for processors that have no instruction for it */
-static inline __m512 dot2(__m512 sums, __m512i x, __m512i y) {
-    __asm__("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(x), "v"(y));
-    return sums;
-}
-
+/* dot2 for processors that have no instruction for it */
 static inline __m512 dot2_apart(__m512 sums, __m512i x, __m512i y) {
     const __m512i upper = _mm512_set1_epi32((int) 0xffff0000);
     __m512 low = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_slli_epi32(x, 16)), _mm512_castsi512_ps(_mm512_slli_epi32(y, 16)));
@@ -317,29 +329,23 @@ static void attend_block(const attention_t *a, int64_t head, int64_t block, cons
     void (*times)(const uint32_t *, int64_t, const uint32_t *, int64_t, float *, int64_t) = dots ? product : product_apart;
     int64_t start = a->from + block * TILE;
     int64_t count = a->rows - start < TILE ? a->rows - start : TILE;
-    int64_t length = up(a->position + start + count, PACK);
+    int64_t length = up(seen_by(a, start + count - 1), PACK);
     int64_t width = up(a->size, PACK);
     float *scores = work;
     uint32_t *shares = (uint32_t *) (scores + TILE * length);
     float *y = (float *) (shares + TILE * length / 2);
     float sums[TILE] = {0};
     for (int64_t s = 0; s < length; s += PACK) {
-        times(queries, a->size / 2, keys + s * (a->size / 2), PACK, scores + s, length);
+        times(queries, pairs(a), keys + s * pairs(a), PACK, scores + s, length);
     }
-    for (int64_t r = 0; r < TILE; r++) {
+    for (int64_t r = 0; r < count; r++) {
         float *row = scores + r * length;
-        if (r < count) {
-            sums[r] = exponentials(row, a->position + start + r + 1, length);
-        }
-        for (int64_t s = 0; s < length; s += 16) {
-            uint32_t pairs[8];
-            _mm256_storeu_si256((__m256i *) pairs, r < count ? narrow(_mm512_loadu_ps(row + s)) : _mm256_setzero_si256());
-#pragma GCC unroll 8
-            for (int i = 0; i < 8; i++) {
-                shares[(s / 2 + i) * TILE + r] = pairs[i];
-            }
+        sums[r] = exponentials(row, seen_by(a, start + r), length);
+        for (int64_t s = 0; s < length; s += 16) { /* in bfloat16 over itself: what is written was read */
+            store16((uint16_t *) row + s, 0xffff, _mm512_loadu_ps(row + s));
         }
     }
+    pack_pairs((const uint16_t *) scores, 2 * length, count, length, shares, TILE, (1 << TILE) - 1);
     for (int64_t e = 0; e < width; e += PACK) {
         times(shares, length / 2, values + e, width, y + e, width);
     }
@@ -359,11 +365,11 @@ static int is_single(const attention_t *a) {
 }
 
 static int64_t queries_bytes(const attention_t *a) {
-    return up(a->heads * blocks(a) * TILE * a->size * 2, 64);
+    return up(a->heads * blocks(a) * TILE * pairs(a) * 4, 64);
 }
 
 static int64_t keys_bytes(const attention_t *a) {
-    return up(a->groups * up(seen(a), PACK) * a->size * 2, 64);
+    return up(a->groups * up(seen(a), PACK) * pairs(a) * 4, 64);
 }
 
 static int64_t values_bytes(const attention_t *a) {
@@ -371,7 +377,7 @@ static int64_t values_bytes(const attention_t *a) {
 }
 
 static int64_t thread_bytes(const attention_t *a) {
-    int64_t queries = up(a->size, 16) * 4;
+    int64_t queries = up(a->size, PACK) * (4 + TILE * 2);
     return up(is_single(a) ? row_floats(a) * 4 : block_bytes(a) > queries ? block_bytes(a) : queries, 64);
 }
 
@@ -390,9 +396,11 @@ void attend(const attention_t *a, void *work, int threads) {
 #pragma omp parallel num_threads(threads)
     {
         float *mine = (float *) (room + omp_get_thread_num() * thread_bytes(a));
+        if (is_ordered(a)) {
 #pragma omp for schedule(static)
-        for (int64_t row = 0; row < a->rows; row++) {
-            keep(a, row);
+            for (int64_t row = 0; row < a->rows; row++) {
+                keep(a, row);
+            }
         }
         if (is_single(a)) {
 #pragma omp for schedule(dynamic, 1)
@@ -403,11 +411,11 @@ void attend(const attention_t *a, void *work, int threads) {
 #pragma omp for schedule(static) nowait
             for (int64_t i = 0; i < a->groups * packs; i++) {
                 int64_t place = i / packs * length + i % packs * PACK;
-                pack(a, i / packs, i % packs * PACK, keys + place * (a->size / 2), values + place / 2 * width);
+                pack(a, i / packs, i % packs * PACK, keys + place * pairs(a), values + place / 2 * width);
             }
 #pragma omp for schedule(static)
             for (int64_t i = 0; i < a->heads * blocks(a); i++) {
-                pack_queries(a, i / blocks(a), i % blocks(a), queries + i * TILE * (a->size / 2), mine);
+                pack_queries(a, i / blocks(a), i % blocks(a), queries + i * TILE * pairs(a), mine);
             }
             /* The last rows see most, and go first. */
 #pragma omp for schedule(dynamic, 1)
@@ -415,7 +423,7 @@ void attend(const attention_t *a, void *work, int threads) {
                 int64_t block = i / a->heads;
                 int64_t head = i % a->heads;
                 int64_t place = head / of_group(a) * length;
-                attend_block(a, head, block, queries + (head * blocks(a) + block) * TILE * (a->size / 2), keys + place * (a->size / 2),
+                attend_block(a, head, block, queries + (head * blocks(a) + block) * TILE * pairs(a), keys + place * pairs(a),
                              values + place / 2 * width, mine);
             }
         }

@@ -14,6 +14,9 @@ static inline __attribute__((always_inline)) void finish(__m512 sum, const quant
     put(y, added, row, at, mask, result);
 }
 
+/* Rows of a tile: 24 vectors of sums */
+#define TILE_ROWS 6
+
 #define DECLARE(r, even)                   \
     __m512 left##r = _mm512_setzero_ps();  \
     __m512 right##r = _mm512_setzero_ps(); \
@@ -77,23 +80,24 @@ static inline __attribute__((always_inline)) void finish(__m512 sum, const quant
     }
 
 TILE(ROWS_6)
+TILE(ROWS_5)
+TILE(ROWS_4)
+TILE(ROWS_3)
 TILE(ROWS_2)
 TILE(ROWS_1)
+
+typedef void (*tile_t)(const quantised_t *x, int64_t row, int64_t groups, const uint8_t *weight, const added_t *added, const results_t *y,
+                       int64_t at, int64_t outputs);
+
+static const tile_t TILES[] = {0, tile_ROWS_1, tile_ROWS_2, tile_ROWS_3, tile_ROWS_4, tile_ROWS_5, tile_ROWS_6};
 
 void int4_panel(const quantised_t *x, int64_t from, int64_t rows, int64_t inputs, const uint8_t *weight, const added_t *added,
                 const results_t *y, int64_t panel, int64_t outputs) {
     int64_t groups = inputs / GROUP;
     const uint8_t *w = weight + panel * groups * BLOCK;
     int64_t at = panel * PANEL;
-    int64_t row = from;
     int64_t end = from + rows;
-    for (; row + 6 <= end; row += 6) {
-        tile_ROWS_6(x, row, groups, w, added, y, at, outputs);
-    }
-    for (; row + 2 <= end; row += 2) {
-        tile_ROWS_2(x, row, groups, w, added, y, at, outputs);
-    }
-    for (; row < end; row++) {
-        tile_ROWS_1(x, row, groups, w, added, y, at, outputs);
+    for (int64_t row = from; row < end; row += TILE_ROWS) {
+        TILES[end - row < TILE_ROWS ? end - row : TILE_ROWS](x, row, groups, w, added, y, at, outputs);
     }
 }

@@ -15,6 +15,9 @@ static inline __attribute__((always_inline)) void finish(__m512i sums, const qua
     put(y, added, row, at, mask, result);
 }
 
+/* Rows of a tile: 24 vectors of sums */
+#define TILE_ROWS 12
+
 #define DECLARE(r, even)                       \
     __m512i left##r = _mm512_setzero_si512();  \
     __m512i right##r = _mm512_setzero_si512(); \
@@ -46,10 +49,23 @@ static inline __attribute__((always_inline)) void finish(__m512i sums, const qua
     }
 
 TILE(ROWS_12)
+TILE(ROWS_11)
+TILE(ROWS_10)
+TILE(ROWS_9)
+TILE(ROWS_8)
+TILE(ROWS_7)
+TILE(ROWS_6)
+TILE(ROWS_5)
+TILE(ROWS_4)
+TILE(ROWS_3)
 TILE(ROWS_2)
+TILE(ROWS_1)
 
-/* So far ahead weights are asked for: the processor itself looks ahead no farther than the end of a page. */
-#define AHEAD 8192
+typedef void (*tile_t)(const quantised_t *x, int64_t row, int64_t quads, const uint8_t *weight, const uint8_t *ahead, const float *scales,
+                       const added_t *added, const results_t *y, int64_t at, int64_t outputs);
+
+static const tile_t TILES[] = {0,           tile_ROWS_1, tile_ROWS_2, tile_ROWS_3,  tile_ROWS_4,  tile_ROWS_5, tile_ROWS_6,
+                               tile_ROWS_7, tile_ROWS_8, tile_ROWS_9, tile_ROWS_10, tile_ROWS_11, tile_ROWS_12};
 
 /* One row: reading the weights is what takes the time, and more sums hide how long each instruction takes. They will not be needed again
  * soon. */
@@ -68,8 +84,8 @@ static void one(const quantised_t *x, int64_t row, int64_t quads, const uint8_t 
 #pragma GCC unroll 12
         for (int i = 0; i < 4; i++) {
             __m512i four = _mm512_set1_epi32(levels[2 * (k + i)]);
-            _mm_prefetch((const char *) weight + (k + i) * 128 + AHEAD, _MM_HINT_NTA);
-            _mm_prefetch((const char *) weight + (k + i) * 128 + AHEAD + 64, _MM_HINT_NTA);
+            _mm_prefetch((const char *) weight + (k + i) * 128 + BYTES_AHEAD, _MM_HINT_NTA);
+            _mm_prefetch((const char *) weight + (k + i) * 128 + BYTES_AHEAD + 64, _MM_HINT_NTA);
             left[i] = dot(left[i], _mm512_loadu_si512(weight + (k + i) * 128), four);
             right[i] = dot(right[i], _mm512_loadu_si512(weight + (k + i) * 128 + 64), four);
         }
@@ -89,17 +105,15 @@ void int8_panel(const quantised_t *x, int64_t from, int64_t rows, int64_t inputs
     int64_t quads = (inputs + 3) / 4;
     const uint8_t *w = weight + panel * quads * 128;
     int64_t at = panel * PANEL;
-    int64_t row = from;
+    if (rows == 1) {
+        one(x, from, quads, w, scales, added, y, at, outputs);
+        return;
+    }
     int64_t end = from + rows;
-    for (; row + 12 <= end; row += 12) {
+    for (int64_t row = from; row < end; row += TILE_ROWS) {
+        int64_t some = end - row < TILE_ROWS ? end - row : TILE_ROWS;
         /* The first two tiles ask for the next panel, each for half of it; the others for what is there. */
-        int64_t tile = (row - from) / 12;
-        tile_ROWS_12(x, row, quads, w, tile < 2 ? w + quads * (128 + tile * 64) : w, scales, added, y, at, outputs);
-    }
-    for (; row + 2 <= end; row += 2) {
-        tile_ROWS_2(x, row, quads, w, w, scales, added, y, at, outputs);
-    }
-    for (; row < end; row++) {
-        one(x, row, quads, w, scales, added, y, at, outputs);
+        int64_t tile = (row - from) / TILE_ROWS;
+        TILES[some](x, row, quads, w, tile < 2 ? w + quads * (128 + tile * 64) : w, scales, added, y, at, outputs);
     }
 }

@@ -9,6 +9,7 @@ import io.m3j.core.torch.Linear;
 import io.m3j.core.torch.MatrixShape;
 import io.m3j.core.torch.Precision;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -187,6 +188,14 @@ final class Decoder {
     }
 
     /**
+     * @return how many rows of a sequence, counted from its beginning, linear layers multiply together:
+     *     cut between them, a row is the same to the last bit
+     */
+    int rowsTogether() {
+        return layers.form() == Linear.Form.BFLOAT16_NATIVE ? Linear.BLOCK : 1;
+    }
+
+    /**
      * Rows of the embedding table.
      *
      * @param owner owns the result
@@ -230,8 +239,11 @@ final class Decoder {
             // Behind the last layer nobody reads the other rows.
             x = layers(scope, layers, 0, x, rows, spans, starts, lengths, lastOnly); // [R, D]
             spans.forEach(span -> span.cache().advance(span.length()));
+            if (lastOnly) {
+                Arrays.fill(lengths, 1);
+            }
             return decoderKernels.logits(
-                    owner, x, head, headForm, config.rmsNormEpsilon()); //      [rows, V]
+                    owner, x, head, headForm, config.rmsNormEpsilon(), lengths); // [rows, V]
         }
     }
 

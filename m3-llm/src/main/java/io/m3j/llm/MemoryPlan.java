@@ -1,6 +1,7 @@
 package io.m3j.llm;
 
 import io.m3j.core.M3Exception;
+import io.m3j.core.torch.OwnKernels;
 import io.m3j.core.torch.Precision;
 import io.m3j.vision.ClipVisionConfig;
 
@@ -19,10 +20,10 @@ public record MemoryPlan(
 
     /**
      * What Java and libtorch take beside the weights: code, heap, threads, and freed memory that is
-     * kept for the next pass. Measured on Linux with the options of {@code examples/bin/m3};
-     * MemoryPlanMeasurement of the tests measures it again.
+     * kept for the next pass. Measured on Linux, with and without the environment of {@code
+     * examples/bin/m3}; MemoryPlanMeasurement of the tests measures it again.
      */
-    public static final long ENGINE = 450L << 20;
+    public static final long ENGINE = 400L << 20;
 
     /** Text of a prompt that is reckoned with, beside its picture: positions. */
     public static final int TEXT_POSITIONS = 64;
@@ -33,6 +34,7 @@ public record MemoryPlan(
      * @param tensors of its files
      * @param precision to compute in
      * @param mapping whether tensors that need no conversion stay where they lie
+     * @param own kernels that it runs by
      * @return what it takes
      */
     static MemoryPlan of(
@@ -40,10 +42,11 @@ public record MemoryPlan(
             ClipVisionConfig vision,
             ModelTensors tensors,
             Precision precision,
-            boolean mapping) {
-        WeightMemory weights = new WeightMemory(tensors, config, vision, precision, mapping);
+            boolean mapping,
+            OwnKernels own) {
+        WeightMemory weights = new WeightMemory(tensors, config, vision, precision, mapping, own);
         int tiles = config.anyResolution().map(a -> a.tilesAtMost(vision.imageSize())).orElse(1);
-        WorkingMemory work = new WorkingMemory(config.decoder(), vision, precision, tiles);
+        WorkingMemory work = new WorkingMemory(config.decoder(), vision, precision, tiles, own);
         return new MemoryPlan(
                 precision, weights.copied(), weights.mapped(), weights.loading(), work);
     }

@@ -7,6 +7,7 @@ import io.m3j.core.M3Exception;
 import io.m3j.core.nn.Weights;
 import io.m3j.core.torch.HugePages;
 import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.NativeMemory;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.Processor;
 import io.m3j.core.weights.Checkpoint;
@@ -74,16 +75,26 @@ final class ModelAssembly {
                     precision.reason());
             total = tensors.count();
             Precision chosen = precision.precision();
-            plan = MemoryPlan.of(config, locator.config(), tensors, chosen, options.mapped());
+            plan =
+                    MemoryPlan.of(
+                            config,
+                            locator.config(),
+                            tensors,
+                            chosen,
+                            options.mapped(),
+                            kernels.own());
             plan.requireRoomForWeights(
                     AvailableMemory.bytes(kernels.device()), "model " + config.directory());
             Precision eyes = chosen.ofManyRows();
             build(
                     // Most of a model: those in bfloat16 stay where they lie, and as they are,
-                    // since one row is read faster than from packed ones.
+                    // since oneDNN reads one row faster than from packed ones.
                     weights(tensors.main(), chosen, false),
                     weights(tensors.main(), eyes, true),
                     weights(tensors.tower(), eyes, true));
+            if (plan.copied() > 0) {
+                NativeMemory.giveBackFreed();
+            }
             HugePages.gather(plan.copied());
         }
     }

@@ -3,6 +3,7 @@ package io.m3j.llm;
 import ai.djl.Device;
 import io.m3j.core.ConfigJson;
 import io.m3j.core.Scale;
+import io.m3j.core.torch.OwnKernels;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.Processor;
 import io.m3j.core.weights.Checkpoint;
@@ -179,10 +180,11 @@ public record ModelInfo(
     private static Map<Precision, MemoryPlan> plans(
             M3Config config, ClipVisionConfig vision, ModelTensors tensors) {
         Map<Precision, MemoryPlan> plans = new EnumMap<>(Precision.class);
+        OwnKernels own = OwnKernels.expected();
         for (Precision precision : Precision.values()) {
-            Optional<Precision> own = config.quantization().map(Quantization::precision);
-            if (!precision.quantises() || own.isEmpty() || own.get() == precision) {
-                plans.put(precision, MemoryPlan.of(config, vision, tensors, precision, true));
+            Optional<Precision> stored = config.quantization().map(Quantization::precision);
+            if (!precision.quantises() || stored.isEmpty() || stored.get() == precision) {
+                plans.put(precision, MemoryPlan.of(config, vision, tensors, precision, true, own));
             }
         }
         return plans;

@@ -1,6 +1,7 @@
 package io.m3j.llm;
 
 import io.m3j.core.torch.MatrixShape;
+import io.m3j.core.torch.OwnKernels;
 import io.m3j.core.torch.Precision;
 import io.m3j.vision.ClipVisionConfig;
 import io.m3j.vision.ClipVisionTower;
@@ -23,20 +24,23 @@ record PartPrecision(List<MatrixShape> layers, Precision precision, boolean pack
      * @param config of a model
      * @param vision sizes of its tower
      * @param asked the precision of the model
+     * @param own kernels that it runs by
      * @return its parts: tower, projector, the decoder's layers, its head
      */
-    static List<PartPrecision> of(M3Config config, ClipVisionConfig vision, Precision asked) {
+    static List<PartPrecision> of(
+            M3Config config, ClipVisionConfig vision, Precision asked, OwnKernels own) {
         DecoderConfig decoder = config.decoder();
         int width = decoder.hiddenSize();
-        // Many rows at once, where packed weights are faster too.
+        // Many rows at once, where oneDNN's packed weights are faster too.
         Precision eyes = asked.ofManyRows();
+        boolean packing = !own.bfloat16();
         return List.of(
-                part(ClipVisionTower.linearLayers(vision), eyes, true),
+                part(ClipVisionTower.linearLayers(vision), eyes, packing),
                 part(
                         Projector.linearLayers(
                                 vision.hiddenSize(), width, config.projectorLayers()),
                         eyes,
-                        true),
+                        packing),
                 part(Decoder.linearLayers(decoder), asked, false),
                 part(List.of(Decoder.headOf(decoder)), asked, false));
     }

@@ -67,6 +67,7 @@ final class PrefixCache implements AutoCloseable {
             }
         }
         int positions = Math.min(most, prompt.length() - LEFT_TO_READ);
+        positions -= positions % decoder.rowsTogether();
         if (best != null && positions >= FEWEST_POSITIONS) {
             use(best);
             cache.copyFrom(best.cache(), positions);

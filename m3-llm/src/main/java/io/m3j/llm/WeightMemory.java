@@ -3,6 +3,7 @@ package io.m3j.llm;
 import io.m3j.core.nn.StoredLevels;
 import io.m3j.core.torch.LinearKernels;
 import io.m3j.core.torch.MatrixShape;
+import io.m3j.core.torch.OwnKernels;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.TensorInfo;
@@ -22,10 +23,12 @@ final class WeightMemory {
 
     private static final Pattern TOWER_LAYER =
             Pattern.compile("vision_tower\\.encoder\\.layers\\.(\\d+)\\..*");
+    private static final int OWN_PANEL = 32;
     private static final String TOWER_NORM = "vision_tower.post_layernorm.";
 
     private final ModelTensors tensors;
     private final boolean mapping;
+    private final OwnKernels own;
     private final ElementType activations;
     private long copied;
     private long mapped;
@@ -37,19 +40,22 @@ final class WeightMemory {
      * @param vision sizes of its tower
      * @param precision to compute in
      * @param mapping whether tensors that need no conversion stay where they lie
+     * @param own kernels that it runs by
      */
     WeightMemory(
             ModelTensors tensors,
             M3Config config,
             ClipVisionConfig vision,
             Precision precision,
-            boolean mapping) {
+            boolean mapping,
+            OwnKernels own) {
         this.tensors = tensors;
         this.mapping = mapping;
+        this.own = own;
         this.activations =
                 precision == Precision.FLOAT32 ? ElementType.FLOAT32 : ElementType.BFLOAT16;
         int towerLayers = vision.layersUpTo(config.visionHiddenState());
-        List<PartPrecision> parts = PartPrecision.of(config, vision, precision);
+        List<PartPrecision> parts = PartPrecision.of(config, vision, precision, own);
         Predicate<String> loaded = ours -> isLoaded(ours, towerLayers, vision.layers());
         // What the files hold, whatever config.json promises: who opens them says what is missing.
         Map<String, Long> repeats =
@@ -139,15 +145,21 @@ final class WeightMemory {
                         .toList();
         long weights = largest.stream().mapToLong(l -> l.outputs() * l.inputs()).sum();
         int fused = largest.size() > 1 ? 1 : 0;
+        // Ours packs 32 outputs together: others are copied once more.
+        boolean whole = largest.stream().allMatch(l -> l.outputs() % OWN_PANEL == 0);
+        int padded = own.quantised() && !whole ? 1 : 0;
         ElementType stored = stored(largest.get(0));
         long rounding =
                 !stored.isFloating() ? 0 : 10 * Math.min(weights, LinearKernels.ROUNDED_AT_ONCE);
         return switch (part.precision()) {
             case FLOAT32 -> weights * Float.BYTES * (fused + (stored == activations ? 0 : 1));
             case BFLOAT16 -> part.packing() ? weights * ElementType.BFLOAT16.bytes() * fused : 0;
-            case INT8 -> Math.max(weights + rounding, weights * (1 + fused));
-            // Levels as int32, as the packing takes them.
-            case INT4 -> weights / 2 * (2 + fused) + Math.max(rounding, weights * Integer.BYTES);
+            case INT8 -> Math.max(weights + rounding, weights * (1 + fused + padded));
+            // Levels as int32, as ATen's packing takes them; ours takes the bytes.
+            case INT4 -> {
+                long levels = own.quantised() ? 0 : weights * Integer.BYTES;
+                yield weights / 2 * (2 + fused + padded) + Math.max(rounding, levels);
+            }
         };
     }
 

@@ -9,6 +9,7 @@ import io.m3j.core.torch.FloatType;
 import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.LinearKernels;
 import io.m3j.core.torch.MatrixShape;
+import io.m3j.core.torch.OwnKernels;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.QuantisedWeight;
 import io.m3j.core.weights.ElementType;
@@ -68,7 +69,7 @@ final class WeightRounding implements AutoCloseable {
             ClipVisionConfig vision,
             Precision precision) {
         Map<String, Target> targets = new HashMap<>();
-        for (PartPrecision part : PartPrecision.of(config, vision, precision)) {
+        for (PartPrecision part : PartPrecision.of(config, vision, precision, OwnKernels.NONE)) {
             for (MatrixShape layer : part.layers()) {
                 targets.put(
                         layer.name() + StoredLevels.LEVELS, new Target(layer, part.precision()));

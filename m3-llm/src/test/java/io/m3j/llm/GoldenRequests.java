@@ -80,13 +80,24 @@ public final class GoldenRequests implements AutoCloseable {
     }
 
     /**
-     * Loads model and images.
+     * Loads model and images, in float32.
      *
      * @param prefixBytes of the model
      */
     public GoldenRequests(long prefixBytes) {
+        this(prefixBytes, Precision.FLOAT32);
+    }
+
+    /**
+     * Loads model and images.
+     *
+     * @param prefixBytes of the model
+     * @param precision of the model
+     */
+    GoldenRequests(long prefixBytes, Precision precision) {
         LoadOptions options =
                 LoadOptions.builder()
+                        .precision(precision)
                         .tokenizer(Golden.checkpoint("tokenizer"))
                         .prefixBytes(prefixBytes)
                         .build();

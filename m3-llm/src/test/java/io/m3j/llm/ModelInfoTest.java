@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.m3j.core.M3Exception;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
+import io.m3j.core.torch.OwnKernels;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.weights.ElementType;
 import io.m3j.core.weights.Layout;
@@ -113,7 +114,8 @@ class ModelInfoTest {
         MemoryPlan plan = info.plans().get(Precision.FLOAT32);
         ClipVisionConfig vision = info.tower().config().orElseThrow();
         WorkingMemory one =
-                new WorkingMemory(info.config().decoder(), vision, Precision.FLOAT32, 1);
+                new WorkingMemory(
+                        info.config().decoder(), vision, Precision.FLOAT32, 1, OwnKernels.NONE);
         assertThat(plan.encode()).isEqualTo(5 * one.encode());
         ModelInfo single = ModelInfo.read(Golden.checkpoint("llava-m3"));
         assertThat(single.layout(640, 480).orElseThrow().tokenCount(Scale.of(36))).isEqualTo(36);

@@ -86,18 +86,19 @@ public final class ClipVisionTower {
         long width = config.hiddenSize();
         long inner = config.intermediateSize();
         String self = prefix + "self_attn.";
-        Linear qkv =
-                weights.joined(
-                        List.of(self + "q_proj", self + "k_proj", self + "v_proj"),
-                        new long[] {width, width, width},
-                        width,
-                        true);
-        Linear out = weights.linear(self + "out_proj", width, width, true);
+        List<Linear> attention =
+                new ArrayList<>(
+                        weights.fused(
+                                List.of(self + "q_proj", self + "k_proj", self + "v_proj"),
+                                new long[] {width, width, width},
+                                width,
+                                true));
+        attention.add(weights.linear(self + "out_proj", width, width, true));
         Linear fc1 = weights.linear(prefix + "mlp.fc1", inner, width, true);
         Linear fc2 = weights.linear(prefix + "mlp.fc2", width, inner, true);
         return new Layer(
-                qkv.form(),
-                Linear.operands(norm(weights, prefix + "layer_norm1", width), List.of(qkv, out)),
+                fc1.form(), // of all of them: `fitting` brings them to one precision
+                Linear.operands(norm(weights, prefix + "layer_norm1", width), attention),
                 Linear.operands(norm(weights, prefix + "layer_norm2", width), List.of(fc1, fc2)));
     }
 

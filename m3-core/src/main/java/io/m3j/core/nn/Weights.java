@@ -9,6 +9,7 @@ import io.m3j.core.torch.Kernels;
 import io.m3j.core.torch.Linear;
 import io.m3j.core.torch.LinearKernels;
 import io.m3j.core.torch.MatrixShape;
+import io.m3j.core.torch.NativeMemory;
 import io.m3j.core.torch.Precision;
 import io.m3j.core.torch.QuantisedWeight;
 import io.m3j.core.weights.Checkpoint;
@@ -28,6 +29,12 @@ public final class Weights {
 
     private static final Logger LOGGER = LoggerFactory.getLogger(Weights.class);
 
+    /**
+     * Stored bytes of linear layers that were packed, after which freed memory is given back: seldom,
+     * since it takes time.
+     */
+    private static final long GIVEN_BACK_AFTER = 256L << 20;
+
     private final Kernels kernels;
     private final LinearKernels linears;
     private final NDManager owner;
@@ -37,6 +44,8 @@ public final class Weights {
     private final boolean packing;
     private final boolean mapped;
     private final Runnable onLoaded;
+
+    private long converted;
 
     /**
      * @param kernels that convert types
@@ -159,8 +168,8 @@ public final class Weights {
     }
 
     /**
-     * Layers of one input, as one layer where that costs nothing: where weights are copied anyway.
-     * Where they are used in place, joining them would copy them.
+     * Layers of one input, as one layer where that costs nothing: where weights are copied anyway,
+     * packed or to a GPU. Where they are used in place, joining them would copy them.
      *
      * @param names our names of the layers
      * @param outputs rows of each weight
@@ -180,22 +189,29 @@ public final class Weights {
         return layers;
     }
 
-    /**
-     * Layers of one input as one layer, whose outputs lie behind one another.
-     *
-     * @param names our names of the layers
-     * @param outputs rows of each weight
-     * @param inputs columns of every weight
-     * @param biased whether they have biases by the configuration
-     * @return the layer, in the form of the precision
-     * @throws M3Exception as {@link #get}
-     */
-    public Linear joined(List<String> names, long[] outputs, long inputs, boolean biased) {
+    /** Layers of one input as one layer, whose outputs lie behind one another. */
+    private Linear joined(List<String> names, long[] outputs, long inputs, boolean biased) {
         List<TensorInfo> tensors = new ArrayList<>();
         for (int i = 0; i < outputs.length; i++) {
             tensors.add(matrix(names.get(i), outputs[i], inputs));
         }
-        NDArray bias = joinedBias(names, outputs, biased);
+        Linear layer = joined(names, tensors, joinedBias(names, outputs, biased));
+        if (packs()) {
+            giveBack(tensors);
+        }
+        return layer;
+    }
+
+    /** Gives back what conversions have freed, now and then. */
+    private void giveBack(List<TensorInfo> tensors) {
+        converted += tensors.stream().mapToLong(TensorInfo::byteCount).sum();
+        if (converted >= GIVEN_BACK_AFTER) {
+            NativeMemory.giveBackFreed();
+            converted = 0;
+        }
+    }
+
+    private Linear joined(List<String> names, List<TensorInfo> tensors, NDArray bias) {
         if (precision.quantises()) {
             return quantised(names, tensors, bias);
         }
@@ -297,7 +313,7 @@ public final class Weights {
      * @return whether a copy of each weight is made anyway, and so {@link #fused} gives one layer
      */
     public boolean fuses() {
-        return packs() || !mapped;
+        return packs() || !mapped || kernels.device().isGpu();
     }
 
     private boolean packs() {

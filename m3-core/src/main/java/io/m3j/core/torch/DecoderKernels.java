@@ -140,10 +140,16 @@ public final class DecoderKernels {
      * @param weights norm, then the operands of the head
      * @param form of the head
      * @param epsilon of the norm
+     * @param lengths rows of each sequence, which do not depend on the other sequences
      * @return float32 [R, V]
      */
     public NDArray logits(
-            NDManager owner, NDArray x, List<NDArray> weights, Linear.Form form, double epsilon) {
-        return kernels.call(owner, "decoder_logits", x, weights, form.ordinal(), epsilon);
+            NDManager owner,
+            NDArray x,
+            List<NDArray> weights,
+            Linear.Form form,
+            double epsilon,
+            long[] lengths) {
+        return kernels.call(owner, "decoder_logits", x, weights, form.ordinal(), epsilon, lengths);
     }
 }

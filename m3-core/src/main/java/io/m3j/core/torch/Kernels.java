@@ -54,18 +54,18 @@ public final class Kernels implements AutoCloseable {
     private final TorchProgram program;
     private final Device device;
     private final boolean onednn;
-    private final boolean ownKernels;
+    private final OwnKernels own;
     private final boolean onednnBfloat16;
     private final boolean int4Unpacks;
 
     /** Lies on the device: kernels without any other operand are told by it where to compute. */
     private final NDArray anchor;
 
-    private Kernels(TorchProgram program, boolean onednn, boolean ownKernels) {
+    private Kernels(TorchProgram program, boolean onednn, OwnKernels own) {
         this.program = program;
         this.device = program.manager().getDevice();
         this.onednn = onednn;
-        this.ownKernels = ownKernels;
+        this.own = own;
         this.onednnBfloat16 = onednn && takesBfloat16();
         this.int4Unpacks = onednn && unpacksInt4();
         ByteBuffer zero = ByteBuffer.allocateDirect(1);
@@ -108,8 +108,9 @@ public final class Kernels implements AutoCloseable {
         }
         try {
             TorchProgram.engine();
-            boolean own = NativeKernels.available();
-            String program = common() + source(ONEDNN) + source(own ? NATIVE : NO_NATIVE);
+            boolean available = NativeKernels.available();
+            String program = common() + source(ONEDNN) + source(available ? NATIVE : NO_NATIVE);
+            OwnKernels own = available ? OwnKernels.of(Processor.of(device)) : OwnKernels.NONE;
             return new Kernels(new TorchProgram(device, program), true, own);
         } catch (EngineException e) {
             LOGGER.warn("this libtorch lacks oneDNN's linear layers: slower ones are used");
@@ -126,7 +127,7 @@ public final class Kernels implements AutoCloseable {
      * @return the kernels, to be closed by the caller
      */
     static Kernels plain(Device device, String source) {
-        return new Kernels(new TorchProgram(device, source), false, false);
+        return new Kernels(new TorchProgram(device, source), false, OwnKernels.NONE);
     }
 
     /**
@@ -451,14 +452,14 @@ public final class Kernels implements AutoCloseable {
     }
 
     /**
-     * @return whether those in 8 and 4 bits are those of {@link NativeKernels}
+     * @return which of them are those of {@link NativeKernels}
      */
-    boolean ownKernels() {
-        return ownKernels;
+    public OwnKernels own() {
+        return own;
     }
 
     /**
-     * @return whether they are also in bfloat16
+     * @return whether oneDNN's are also in bfloat16
      */
     boolean onednnBfloat16() {
         return onednnBfloat16;

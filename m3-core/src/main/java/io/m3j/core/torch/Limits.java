@@ -120,8 +120,9 @@ public record Limits(Map<Precision, Double> gemmGflops, double sumGigabytes, dou
     }
 
     private static double products(Kernels kernels, NDManager manager, Precision precision) {
-        // bfloat16 weights are faster now in one of two forms, now in the other.
-        boolean two = precision == Precision.BFLOAT16;
+        // oneDNN's bfloat16 weights are faster now in one of two forms, now in the other.
+        LinearKernels linears = new LinearKernels(kernels);
+        boolean two = precision == Precision.BFLOAT16 && linears.packs(precision, true);
         try (NDManager scope = manager.newSubManager()) {
             List<Way> ways = new ArrayList<>();
             for (Product product : PRODUCTS) {

@@ -32,8 +32,13 @@ public record Linear(Form form, NDArray weight, NDArray bias, NDArray scales, ND
         /** 8 bits, packed for the kernels of {@link NativeKernels}. */
         INT8_NATIVE,
         /** 4 bits, packed for them. */
-        INT4_NATIVE
+        INT4_NATIVE,
+        /** bfloat16, where it lies, multiplied by them. */
+        BFLOAT16_NATIVE
     }
+
+    /** Rows of a sequence that {@link Form#BFLOAT16_NATIVE} multiplies together. */
+    public static final int BLOCK = 32;
 
     /**
      * The operands of a kernel: some arrays, then those of each layer in turn.

@@ -40,7 +40,7 @@ public final class LinearKernels {
      *     it must live as long as {@code owner}
      * @param bias [outputs] in the precision's type of activations, or empty
      * @param precision what to compute in
-     * @param packing whether a bfloat16 weight is packed too
+     * @param packing whether a bfloat16 weight is packed too, where that makes it faster
      * @return the layer
      */
     public Linear linear(
@@ -53,8 +53,7 @@ public final class LinearKernels {
         NDArray none =
                 kernels.call(owner, "zeros", bias, FloatType.FLOAT32.number(), new long[] {0});
         if (!packs(precision, packing)) {
-            Linear.Form form = kernels.onednnBfloat16() ? Linear.Form.BFLOAT16 : Linear.Form.PLAIN;
-            return new Linear(form, weight, bias, none, none);
+            return new Linear(formInPlace(precision), weight, bias, none, none);
         }
         if (!isPackedRightly(precision, weight.getShape())) {
             NDArray kept = kernels.concatenate(owner, List.of(weight), 0);
@@ -62,6 +61,13 @@ public final class LinearKernels {
         }
         NDArray packed = kernels.call(owner, "pack", weight, PACKED_FOR_ROWS);
         return new Linear(Linear.Form.PACKED, packed, bias, none, none);
+    }
+
+    private Linear.Form formInPlace(Precision precision) {
+        if (precision == Precision.BFLOAT16 && kernels.own().bfloat16()) {
+            return Linear.Form.BFLOAT16_NATIVE;
+        }
+        return kernels.onednnBfloat16() ? Linear.Form.BFLOAT16 : Linear.Form.PLAIN;
     }
 
     /**
@@ -134,7 +140,7 @@ public final class LinearKernels {
      */
     public Linear pack(NDManager owner, QuantisedWeight weight, NDArray bias) {
         NDArray levels = weight.levels();
-        if (kernels.ownKernels()) {
+        if (kernels.own().quantised()) {
             return packNative(owner, weight, bias);
         }
         if (weight.precision() == Precision.INT8) {
@@ -210,13 +216,13 @@ public final class LinearKernels {
 
     /**
      * @param precision what to compute in
-     * @param packing whether a bfloat16 weight is packed too
+     * @param packing whether a bfloat16 weight is packed too, where that makes it faster
      * @return whether {@link #linear} makes a copy of the weight, rather than keep it where it lies
      */
     public boolean packs(Precision precision, boolean packing) {
         return precision.quantises()
                 || (precision == Precision.FLOAT32
                         ? kernels.onednn()
-                        : packing && kernels.onednnBfloat16());
+                        : packing && kernels.onednnBfloat16() && !kernels.own().bfloat16());
     }
 }

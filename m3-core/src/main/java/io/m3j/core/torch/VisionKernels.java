@@ -51,7 +51,8 @@ public final class VisionKernels {
      *
      * @param owner owns the result
      * @param x [T, L, D]
-     * @param weights norm and its bias, then the operands of q|k|v in one layer and of out
+     * @param weights norm and its bias, then the operands of q|k|v in one layer or of q, k, v in
+     *     three, then those of out
      * @param form of the layers
      * @param heads attention heads
      * @param epsilon of the norm

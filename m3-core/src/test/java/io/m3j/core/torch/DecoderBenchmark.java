@@ -91,7 +91,16 @@ public class DecoderBenchmark extends KernelBenchmark {
     public void mlp() {
         try (NDManager scope = arrays().scope()) {
             boolean fused = arrays().fuses();
-            arrays().kernels().call(scope, "decoder_mlp", x, mlp, form.ordinal(), fused, EPSILON);
+            arrays().kernels()
+                    .call(
+                            scope,
+                            "decoder_mlp",
+                            x,
+                            mlp,
+                            form.ordinal(),
+                            fused,
+                            EPSILON,
+                            new long[] {rows});
         }
     }
 
@@ -105,7 +114,7 @@ public class DecoderBenchmark extends KernelBenchmark {
     @Benchmark
     public void logitsOfTheLastRow() {
         try (NDManager scope = arrays().scope()) {
-            kernels.logits(scope, last, head, form, EPSILON);
+            kernels.logits(scope, last, head, form, EPSILON, new long[] {1});
         }
     }
 }

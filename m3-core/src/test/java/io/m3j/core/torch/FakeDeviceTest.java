@@ -231,7 +231,7 @@ class FakeDeviceTest {
                 true,
                 2,
                 eps);
-        a.put(calls, "linear_onto", row, row, fused, 5, 0);
+        a.put(calls, "linear_onto", row, row, fused, 5, 0, length);
         List<NDArray> whole = new ArrayList<>(fused);
         whole.addAll(mlp);
         a.put(
@@ -252,15 +252,16 @@ class FakeDeviceTest {
                 start,
                 length,
                 true);
-        a.put(calls, "decoder_mlp", row, mlp, 0, true, eps);
-        a.put(calls, "decoder_mlp apart", row, mlpApart, 0, false, eps);
+        a.put(calls, "decoder_mlp", row, mlp, 0, true, eps, length);
+        a.put(calls, "decoder_mlp apart", row, mlpApart, 0, false, eps, length);
         a.put(
                 calls,
                 "decoder_logits",
                 row,
                 a.operands(List.of(a.of(8)), new long[][] {{10, 8}}),
                 0,
-                eps);
+                eps,
+                length);
         a.put(calls, "copy_positions", a.of(2, 9, 16), a.of(2, 8, 16), 3);
         a.put(calls, "row", weight, 1);
         a.put(calls, "int8_scales", weight);

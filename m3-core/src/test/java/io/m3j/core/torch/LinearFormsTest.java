@@ -200,7 +200,7 @@ class LinearFormsTest {
                 boolean taken = taken(outputs, inputs);
                 MatrixShape shape = new MatrixShape("layer", outputs, inputs);
                 boolean holds = Precision.INT4.holds(shape);
-                boolean more = kernels.ownKernels() || !kernels.onednnBfloat16();
+                boolean more = kernels.own().quantised() || !kernels.onednnBfloat16();
                 assertThat(holds || (taken && more))
                         .as("[%d, %d]", outputs, inputs)
                         .isEqualTo(taken);
