@@ -3,11 +3,14 @@ package io.m3j.llm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.Device;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.m3j.core.Scale;
 import io.m3j.core.golden.Golden;
+import io.m3j.core.torch.Kernels;
+import io.m3j.core.torch.Precision;
 import io.m3j.llm.generate.GenerationOptions;
 import io.m3j.vision.EncodedImage;
 import java.lang.ref.WeakReference;
@@ -147,6 +150,35 @@ class PrefixCacheTest {
             assertThat(reused(new Parts(0, 0, 9, 2, 1), kept))
                     .as("all but one id and one that stays to be read")
                     .isEqualTo(66);
+        }
+    }
+
+    /** So that a row is multiplied with the same rows, whether they are read or known. */
+    @Example
+    void inBfloat16ABeginningEndsBetweenRowsThatGoTogether() {
+        try (LoadedParts narrow =
+                        new LoadedParts(
+                                Golden.checkpoint("llava-m3-gqa-sharded"),
+                                Kernels.load(Device.cpu()),
+                                Precision.BFLOAT16);
+                EncodedImage image = narrow.encode(GoldenRequests.picture("land_640x480"));
+                PrefixCache kept = new PrefixCache(narrow.decoder(), 16 * MEBIBYTE)) {
+            LongStream text = LongStream.concat(Parts.text(0, 40), LongStream.of(-200));
+            long[] ids = LongStream.concat(text, Parts.text(0, 9)).toArray();
+            Prompt prompt =
+                    narrow.fusion.prompt(
+                            List.of(image),
+                            ids,
+                            Fusion.same(List.of(image), Scale.of(9)),
+                            NEW_TOKENS);
+            try (KvCache read = narrow.decoder().newCache(prompt.length());
+                    KvCache known = narrow.decoder().newCache(prompt.length())) {
+                read.advance(prompt.length());
+                kept.keep(prompt, read, true);
+                kept.reuse(prompt, known);
+                boolean together = narrow.kernels.own().bfloat16();
+                assertThat(known.length()).isEqualTo(together ? 32 : 49);
+            }
         }
     }
 
