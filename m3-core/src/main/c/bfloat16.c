@@ -46,7 +46,7 @@ void narrow_at(narrow_t *n, void *memory, int64_t rows, int64_t inputs, const in
 
 void narrow_row(narrow_t *n, int64_t place, const input_t *input, float *work) {
     prepare_row(input, n->order[place], work);
-    for (int64_t k = 0; k < up(input->inputs, GROUP); k += 16) {
+    for (int64_t k = 0; k < n->padded; k += 16) {
         store16(n->rows + place * n->stride + k, 0xffff, _mm512_loadu_ps(work + k));
     }
 }
@@ -70,9 +70,8 @@ void narrow_pairs(narrow_t *n, int64_t block, int64_t at) {
 /* ---- 32 rows ---- */
 
 /* Outputs go by threes: addresses are the first one's, and one or two strides on, so that they fit the registers. */
-#define OUTPUTS_9(M) M(0, 0) M(1, 0) M(2, 0) M(3, 3) M(4, 3) M(5, 3) M(6, 6) M(7, 6) M(8, 6)
 #define OUTPUTS_8(M) M(0, 0) M(1, 0) M(2, 0) M(3, 3) M(4, 3) M(5, 3) M(6, 6) M(7, 6)
-#define OUTPUTS_12(M) OUTPUTS_9(M) M(9, 9) M(10, 9) M(11, 9)
+#define OUTPUTS_12(M) OUTPUTS_8(M) M(8, 6) M(9, 9) M(10, 9) M(11, 9)
 
 #define DECLARE(n, third)                  \
     __m512 left##n = _mm512_setzero_ps();  \

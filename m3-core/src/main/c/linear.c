@@ -49,7 +49,6 @@ typedef struct {
     int64_t inputs;
     quantised_t levels; /* in 8 and 4 bits */
     narrow_t narrow;    /* in 16 */
-    int parts;
     part_t part[MOST_PARTS];
 } product_t;
 
@@ -157,7 +156,7 @@ static tensor_t multiply(const layer_t *l) {
     }
     input_t input = {rows_in(l->x), inputs, (int) l->kind, data_of(l->norm), data_of(l->norm_bias), l->epsilon};
     float *work = (float *) ((char *) data_of(room) + prepared);
-    product_t product = {.bits = l->bits, .rows = rows, .inputs = inputs, .parts = l->parts};
+    product_t product = {.bits = l->bits, .rows = rows, .inputs = inputs};
     if (l->bits == 16) {
         int64_t sequences = count_of(l->lengths);
         const int64_t *lengths = sequences ? data_of(l->lengths) : &rows;

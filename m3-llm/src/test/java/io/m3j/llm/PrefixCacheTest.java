@@ -153,6 +153,11 @@ class PrefixCacheTest {
         }
     }
 
+    private static Prompt prompt(LoadedParts of, EncodedImage image, long[] ids) {
+        List<EncodedImage> shown = List.of(image);
+        return of.fusion.prompt(shown, ids, Fusion.same(shown, Scale.of(9)), NEW_TOKENS);
+    }
+
     /** So that a row is multiplied with the same rows, whether they are read or known. */
     @Example
     void inBfloat16ABeginningEndsBetweenRowsThatGoTogether() {
@@ -165,12 +170,7 @@ class PrefixCacheTest {
                 PrefixCache kept = new PrefixCache(narrow.decoder(), 16 * MEBIBYTE)) {
             LongStream text = LongStream.concat(Parts.text(0, 40), LongStream.of(-200));
             long[] ids = LongStream.concat(text, Parts.text(0, 9)).toArray();
-            Prompt prompt =
-                    narrow.fusion.prompt(
-                            List.of(image),
-                            ids,
-                            Fusion.same(List.of(image), Scale.of(9)),
-                            NEW_TOKENS);
+            Prompt prompt = prompt(narrow, image, ids);
             try (KvCache read = narrow.decoder().newCache(prompt.length());
                     KvCache known = narrow.decoder().newCache(prompt.length())) {
                 read.advance(prompt.length());
@@ -189,12 +189,7 @@ class PrefixCacheTest {
         try (PrefixCache kept = new PrefixCache(parts.decoder(), 16 * MEBIBYTE)) {
             EncodedImage twin = parts.encode(GoldenRequests.picture("land_640x480"));
             long[] ids = LongStream.concat(Parts.text(0, 40), LongStream.of(-200, 5, 6)).toArray();
-            Prompt ofTwin =
-                    parts.fusion.prompt(
-                            List.of(twin),
-                            ids,
-                            Fusion.same(List.of(twin), Scale.of(9)),
-                            NEW_TOKENS);
+            Prompt ofTwin = prompt(parts, twin, ids);
             logits(ofTwin, kept);
             assertThat(reused(new Parts(0, 0, 9, 0, -1), kept)).isEqualTo(40);
             assertThat(kept.size()).isEqualTo(2);
